@@ -1,0 +1,1 @@
+"""Who is calling, and the FastAPI app that every HTTP function starts from."""

@@ -1,0 +1,86 @@
+"""Errors as RFC 9457 problem details: https://www.rfc-editor.org/rfc/rfc9457."""
+
+import json
+from collections.abc import Callable, Coroutine, Mapping
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_AFTER_SECONDS = 5
+
+Handler = Callable[[Request, Any], Coroutine[Any, Any, Response]]
+
+
+class FieldError(BaseModel):
+    """One thing that is wrong with a request."""
+
+    pointer: str = Field(description="Where it is", examples=["body.email"])
+    detail: str = Field(description="What is wrong with it")
+
+
+class Problem(BaseModel):
+    """The body of every error."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    errors: list[FieldError] | None = Field(default=None, description="With 422: each wrong field")
+
+
+def problem(
+    status: int,
+    detail: str,
+    errors: list[FieldError] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """Return the response for a problem; 401 and 503 get the headers that HTTP wants with them."""
+    wanted: dict[int, dict[str, str]] = {
+        401: {"WWW-Authenticate": "Bearer"},
+        503: {"Retry-After": str(RETRY_AFTER_SECONDS)},
+    }
+    body = Problem(title=HTTPStatus(status).phrase, status=status, detail=detail, errors=errors)
+    return Response(
+        json.dumps(body.model_dump(exclude_none=True)),  # ASCII: a lone surrogate in a field's name is no 500
+        status,
+        {**wanted.get(status, {}), **(headers or {})},
+        MEDIA_TYPE,
+    )
+
+
+def answer(status: int, detail: str | None = None) -> Handler:
+    """Return an exception handler that answers `status` with `detail`, or with the exception's own text."""
+
+    async def handle(request: Request, error: Exception) -> Response:
+        return problem(status, detail or str(error))
+
+    return handle
+
+
+async def http_error(request: Request, error: HTTPException) -> Response:
+    """Answer what the router and the body reader refuse: 400, 404, 405, 413."""
+    details = {
+        400: "The body is not UTF-8 encoded JSON.",
+        404: f"There is nothing at {request.url.path}.",
+        405: f"{request.method} is not allowed here; see the Allow header.",
+        413: "The body is larger than 64 KiB.",
+    }
+    return problem(error.status_code, details.get(error.status_code, error.detail), headers=error.headers)
+
+
+async def validation_error(request: Request, error: RequestValidationError) -> Response:
+    """Answer 422 with each wrong field, without the values that were sent."""
+    errors = [FieldError(pointer=".".join(map(str, e["loc"])), detail=e["msg"]) for e in error.errors()]
+    return problem(422, "The request does not have the form that this endpoint takes.", errors)
+
+
+def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Return the OpenAPI responses of an endpoint that may answer with these problems."""
+    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {status: {"description": HTTPStatus(status).phrase, "content": content} for status in statuses}

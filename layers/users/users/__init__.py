@@ -1,0 +1,1 @@
+"""Users: the model, the DynamoDB store, and the contract and producer of `user.events`."""

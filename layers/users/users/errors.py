@@ -1,0 +1,13 @@
+"""What can go wrong with users, in the words of the caller."""
+
+
+class EmailTakenError(Exception):
+    """Another user of the tenant has this e-mail address."""
+
+
+class InvalidCursorError(ValueError):
+    """The cursor was not made by this store for this tenant."""
+
+
+class UnavailableError(Exception):
+    """DynamoDB or Kafka does not answer; the same call may succeed later."""

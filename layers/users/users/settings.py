@@ -1,0 +1,30 @@
+"""What the layer reads from the environment: each function needs only what it uses."""
+
+import os
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict
+
+
+class _Environment(BaseModel):
+    """Environment variables, by their upper-case names."""
+
+    model_config = ConfigDict(alias_generator=str.upper, frozen=True, hide_input_in_errors=True)
+
+    @classmethod
+    def read(cls) -> Self:
+        """Return the settings; pydantic's ValidationError names the variable that is missing."""
+        return cls.model_validate(dict(os.environ))
+
+
+class StoreSettings(_Environment):
+    """The users' table."""
+
+    table_name: str
+
+
+class KafkaSettings(_Environment):
+    """Where events go."""
+
+    kafka_bootstrap_servers: str
+    user_events_topic: str

@@ -1,0 +1,1 @@
+"""Text to embedding, and the Qdrant collection, filtered by tenant by construction."""

@@ -1,0 +1,121 @@
+"""The users' embeddings. Only this module reads and writes points, and it does nothing without a tenant."""
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Any, NamedTuple
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+import httpx
+from qdrant_client import QdrantClient, models
+from qdrant_client.http.exceptions import ApiException
+
+from vectors.collection import TENANT_FIELD, ensure_collection
+from vectors.embedder import Vector
+from vectors.errors import UnavailableError
+from vectors.settings import settings
+
+_NAMESPACE = uuid5(NAMESPACE_URL, "event-mesh/user_embeddings")
+_TIMEOUT_SECONDS = 5
+
+
+class Entry(NamedTuple):
+    """A user of a tenant, as the index keeps it."""
+
+    tenant_id: str
+    user_id: int
+    email: str
+    name: str
+    profile: str
+    vector: Vector
+
+
+class Hit(NamedTuple):
+    """A user that a search found; the score is the cosine similarity, -1 to 1."""
+
+    user_id: int
+    email: str
+    name: str
+    profile: str
+    score: float
+
+
+def point_id(tenant_id: str, user_id: int) -> UUID:
+    """Return the id of a user's point: the same for the same user, so a redelivered event changes nothing."""
+    return uuid5(_NAMESPACE, _key(tenant_id, user_id))
+
+
+class UserIndex:
+    """The collection, by tenant."""
+
+    def __init__(self, client: QdrantClient, collection: str) -> None:
+        self._client = client
+        self._collection = collection
+
+    def upsert(self, entries: Sequence[Entry]) -> None:
+        """Store all entries with one request, each under its own tenant; UnavailableError if Qdrant fails."""
+        points = [
+            models.PointStruct(
+                id=str(point_id(entry.tenant_id, entry.user_id)),
+                vector=entry.vector,
+                payload={
+                    "key": _key(entry.tenant_id, entry.user_id),
+                    TENANT_FIELD: entry.tenant_id,
+                    "userId": entry.user_id,
+                    "email": entry.email,
+                    "name": entry.name,
+                    "profile": entry.profile,
+                },
+            )
+            for entry in entries
+        ]
+        try:
+            self._client.upsert(self._collection, points, wait=True)
+        except (ApiException, httpx.HTTPError) as error:
+            user_index.cache_clear()
+            raise UnavailableError("Qdrant did not store the embeddings.") from error
+
+    def search(self, tenant_id: str, vector: Vector, limit: int) -> list[Hit]:
+        """Return the tenant's users nearest to `vector`, best first; UnavailableError if Qdrant fails."""
+        only_tenant = models.FieldCondition(key=TENANT_FIELD, match=models.MatchValue(value=tenant_id))
+        try:
+            found = self._client.query_points(
+                self._collection,
+                query=vector,
+                query_filter=models.Filter(must=[only_tenant]),
+                limit=limit,
+                with_payload=True,
+            )
+        except (ApiException, httpx.HTTPError) as error:
+            user_index.cache_clear()
+            raise UnavailableError("Qdrant did not answer the search.") from error
+        return [_hit(point.payload or {}, point.score) for point in found.points]
+
+
+@cache
+def user_index() -> UserIndex:
+    """Return the execution environment's index, after making sure of the collection.
+
+    That is done once, and again after a failure: it may be a new, empty Qdrant that answers then.
+    Raises UnavailableError if Qdrant does not answer, ModelMismatchError if the collection holds the
+    embeddings of another model. Neither is remembered: the next call tries again.
+    """
+    client = QdrantClient(
+        url=settings().qdrant_url,
+        api_key=settings().qdrant_api_key,
+        timeout=_TIMEOUT_SECONDS,
+        check_compatibility=False,
+        limits=httpx.Limits(),  # qdrant-client turns keep-alive off for localhost
+    )
+    try:
+        ensure_collection(client, settings())
+    except (ApiException, httpx.HTTPError) as error:
+        raise UnavailableError("Qdrant did not open the collection.") from error
+    return UserIndex(client, settings().qdrant_collection)
+
+
+def _key(tenant_id: str, user_id: int) -> str:
+    return f"{tenant_id}:{user_id}"
+
+
+def _hit(payload: dict[str, Any], score: float) -> Hit:
+    return Hit(payload["userId"], payload["email"], payload["name"], payload["profile"], score)
