@@ -1,0 +1,36 @@
+"""Speaking to the AWS API of an emulator."""
+
+from typing import Any
+
+import boto3
+from botocore.exceptions import ClientError
+
+STACK = "event-mesh"
+REGION = "us-east-1"
+CREDENTIALS = {  # no emulator checks them, and none of ours is ever sent
+    "AWS_ACCESS_KEY_ID": "test",
+    "AWS_SECRET_ACCESS_KEY": "test",
+    "AWS_DEFAULT_REGION": REGION,
+}
+
+
+def client(service: str, endpoint_url: str) -> Any:
+    """Return a boto3 client of the service at the endpoint."""
+    return boto3.client(
+        service,  # type: ignore[call-overload]
+        endpoint_url=endpoint_url,
+        region_name=REGION,
+        aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+    )
+
+
+def physical_id(endpoint_url: str, logical_id: str) -> str | None:
+    """Return the name that a resource of the stack was given, None if there is no such resource."""
+    try:
+        found = client("cloudformation", endpoint_url).describe_stack_resource(
+            StackName=STACK, LogicalResourceId=logical_id
+        )
+    except ClientError:
+        return None
+    return str(found["StackResourceDetail"]["PhysicalResourceId"])

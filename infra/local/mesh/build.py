@@ -1,0 +1,137 @@
+"""From sources to what is deployed: tool environments, `sam build`, and one zip per function and layer."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
+
+import yaml
+from uv import find_uv_bin
+
+from mesh import paths, process
+from mesh.errors import MeshError
+
+RUNTIME = f"python{sys.version_info.major}.{sys.version_info.minor}"
+CODE_PROPERTY = {"AWS::Serverless::Function": "CodeUri", "AWS::Serverless::LayerVersion": "ContentUri"}
+
+_SOURCES = ("template.yaml", "functions/**/*", "layers/**/*")
+_KEPT_VARIABLES = ("PATH", "HOME", "LANG", "USER")
+_KEPT_PREFIXES = ("SSL_", "PIP_", "UV_", "REQUESTS_CA", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SAM_CLI_")
+
+
+def base_environment() -> dict[str, str]:
+    """Return the part of our environment that tools need; nothing of it configures a function."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name in _KEPT_VARIABLES or name.upper().startswith(_KEPT_PREFIXES)
+    }
+
+
+def ensure_environment(group: str) -> Path:
+    """Install a dependency group of the lock file into an environment of its own; return its bin folder."""
+    folder = paths.ENVIRONMENTS / group
+    stamp = folder / ".installed"
+    wanted = sha256((paths.ROOT / "uv.lock").read_bytes() + RUNTIME.encode()).hexdigest()
+    if not stamp.exists() or stamp.read_text() != wanted:
+        _run(
+            [find_uv_bin(), "sync", "--frozen", "--only-group", group, "--python", sys.executable],
+            {**base_environment(), "UV_PROJECT_ENVIRONMENT": str(folder)},
+            f"Cannot install the environment '{group}'. Is the package index reachable?",
+        )
+        stamp.write_text(wanted)
+    return folder / "bin"
+
+
+def fingerprint() -> str:
+    """Return a hash of everything that `sam build` reads, and of the runtime."""
+    digest = sha256(RUNTIME.encode())
+    for path in sorted({path for pattern in _SOURCES for path in paths.ROOT.glob(pattern)}):
+        if path.is_file() and "__pycache__" not in path.parts:
+            digest.update(path.relative_to(paths.ROOT).as_posix().encode())
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def build(sources: str) -> None:
+    """Build functions and layers, unless the build at hand is of these sources."""
+    stamp = paths.CACHE / "build"
+    if stamp.exists() and stamp.read_text() == sources and (paths.BUILD / "template.yaml").exists():
+        return
+    tools = ensure_environment("sam")
+    environment = {
+        **base_environment(),
+        "PATH": f"{tools}{os.pathsep}{os.environ.get('PATH', '')}",
+        "SAM_CLI_TELEMETRY": "0",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }
+    _run(
+        [
+            str(tools / "sam"),
+            "build",
+            "--cached",
+            "--parallel",
+            "--parameter-overrides",
+            f"Runtime={RUNTIME}",
+        ],
+        environment,
+        "'sam build' failed. If it could not download, check that the package index is reachable.",
+    )
+    _archive_all(sources)
+    paths.CACHE.mkdir(parents=True, exist_ok=True)
+    stamp.write_text(sources)
+
+
+def built_template() -> dict[str, Any]:
+    """Return the template that `sam build` wrote."""
+    template: dict[str, Any] = yaml.safe_load((paths.BUILD / "template.yaml").read_text())
+    return template
+
+
+def artifacts(template: Mapping[str, Any]) -> Iterator[tuple[str, str, Path]]:
+    """Yield each function and layer: its logical id, the property that says where its code is, its folder."""
+    for name, resource in template["Resources"].items():
+        if where := CODE_PROPERTY.get(resource["Type"]):
+            yield name, where, paths.BUILD / resource["Properties"][where]
+
+
+def archive(name: str, sources: str) -> Path:
+    """Return the zip of an artifact, as built from these sources."""
+    return paths.CACHE / "packages" / f"{name}-{sources[:16]}.zip"
+
+
+def _archive_all(sources: str) -> None:
+    folder = paths.CACHE / "packages"
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.iterdir():
+        old.unlink()
+    for name, _, artifact in artifacts(built_template()):
+        with ZipFile(archive(name, sources), "w") as zip_file:
+            for path in sorted(artifact.rglob("*")):
+                if path.is_file():
+                    member = ZipInfo(path.relative_to(artifact).as_posix())  # no dates: same files, same zip
+                    member.external_attr = path.stat().st_mode << 16
+                    zip_file.writestr(member, path.read_bytes(), ZIP_DEFLATED, compresslevel=1)
+
+
+def _run(command: list[str], environment: Mapping[str, str], what_failed: str) -> None:
+    log = paths.LOGS / "build.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("wb") as output:
+        running = subprocess.Popen(
+            command, cwd=paths.ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output
+        )
+        try:
+            failed = running.wait() != 0
+        except BaseException:
+            with suppress(ProcessLookupError):
+                running.terminate()
+            running.wait()
+            raise
+    if failed:
+        raise MeshError(f"{what_failed}\nThe last lines of {log}:\n{process.tail(log)}")

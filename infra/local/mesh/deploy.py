@@ -1,0 +1,99 @@
+"""Deploying the template through CloudFormation, to whatever AWS endpoint there is."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from mesh import build, gateway, paths, process
+from mesh.aws import STACK, client, physical_id
+from mesh.errors import MeshError
+
+_BUCKET = "event-mesh-artifacts"
+_TIMEOUT = 180
+
+
+def parameters(kafka_bootstrap_servers: str, qdrant_url: str) -> dict[str, str]:
+    """Return the template's parameters that only the mesh knows."""
+    return {
+        "Runtime": build.RUNTIME,
+        "KafkaBootstrapServers": kafka_bootstrap_servers,
+        "KafkaSecretArn": "",
+        "QdrantUrl": qdrant_url,
+    }
+
+
+def resolved(template: Mapping[str, Any], given: Mapping[str, str]) -> dict[str, str]:
+    """Return every parameter of the template with the value it gets."""
+    declared = template["Parameters"]
+    defaults = {name: str(each["Default"]) for name, each in declared.items() if "Default" in each}
+    return {**defaults, **given}
+
+
+def deploy(endpoint_url: str, given: Mapping[str, str], sources: str) -> str:
+    """Create the stack, or update it; return the API's base URL. MeshError says which resource failed."""
+    template = build.built_template()
+    _upload(endpoint_url, template, sources)
+    cloudformation = client("cloudformation", endpoint_url)
+    request = {
+        "StackName": STACK,
+        "TemplateBody": json.dumps(template),
+        "Capabilities": ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
+        "Parameters": [{"ParameterKey": name, "ParameterValue": value} for name, value in given.items()],
+    }
+    try:
+        if _status(cloudformation) is None:
+            cloudformation.create_stack(**request)
+        else:
+            cloudformation.update_stack(**request)
+    except ClientError as error:
+        message = error.response["Error"]["Message"]
+        if "No updates are to be performed" not in message:
+            raise MeshError(f"CloudFormation refuses the template: {message}") from error
+    process.wait_until(lambda: not (_status(cloudformation) or "").endswith("IN_PROGRESS"), _TIMEOUT)
+    status = _status(cloudformation)
+    if status not in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
+        raise MeshError(f"The deployment ended as {status}:\n{_failures(cloudformation)}")
+    [stack] = cloudformation.describe_stacks(StackName=STACK)["Stacks"]
+    outputs = {each["OutputKey"]: each["OutputValue"] for each in stack["Outputs"]}
+    stage = resolved(template, given)["StageName"]
+    gateway.complete(endpoint_url, outputs["ApiId"], stage)
+    return f"{endpoint_url}/restapis/{outputs['ApiId']}/{stage}/_user_request_"
+
+
+def function_name(endpoint_url: str, function: str) -> str:
+    """Return the deployed name of a function, named as in the template or as its folder under functions/."""
+    logical_id = "".join(part.capitalize() for part in function.split("_")) + "Function"
+    name = physical_id(endpoint_url, function) or physical_id(endpoint_url, logical_id)
+    if name is None:
+        known = sorted(path.parent.name for path in paths.ROOT.glob("functions/*/app.py"))
+        raise MeshError(f"There is no function {function!r}. There are: {', '.join(known)}.")
+    return name
+
+
+def _upload(endpoint_url: str, template: dict[str, Any], sources: str) -> None:
+    """Put every artifact into a bucket, and its address into the template."""
+    s3 = client("s3", endpoint_url)
+    s3.create_bucket(Bucket=_BUCKET)
+    for name, where, _ in build.artifacts(template):
+        archive = build.archive(name, sources)
+        s3.upload_file(str(archive), _BUCKET, archive.name)
+        template["Resources"][name]["Properties"][where] = f"s3://{_BUCKET}/{archive.name}"
+
+
+def _status(cloudformation: Any) -> str | None:
+    try:
+        [stack] = cloudformation.describe_stacks(StackName=STACK)["Stacks"]
+    except ClientError:
+        return None
+    return str(stack["StackStatus"])
+
+
+def _failures(cloudformation: Any) -> str:
+    events = cloudformation.describe_stack_events(StackName=STACK)["StackEvents"]
+    return "\n".join(
+        f"{event['LogicalResourceId']}: {event.get('ResourceStatusReason', '')}"
+        for event in events
+        if "FAILED" in event["ResourceStatus"]
+    )

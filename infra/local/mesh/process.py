@@ -1,0 +1,114 @@
+"""Starting, watching and stopping one background process."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+
+import psutil
+
+from mesh.errors import MeshError
+
+POLL_SECONDS = 0.05
+
+
+def free_port() -> int:
+    """Return a TCP port on the loopback interface that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def claim_port(port: int | None, option: str) -> int:
+    """Return `port`, or a free one for None; MeshError if somebody listens on it."""
+    if port is None:
+        return free_port()
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise MeshError(
+                f"Port {port} is in use. Give {option} another one, or leave it out for a free one."
+            ) from error
+    return port
+
+
+def wait_until(condition: Callable[[], bool], timeout: float, interval: float = POLL_SECONDS) -> bool:
+    """Return whether `condition` came true within `timeout` seconds, asking every `interval` seconds."""
+    deadline = time.monotonic() + timeout
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(interval)
+    return True
+
+
+def start(command: Sequence[str], environment: Mapping[str, str], log: Path) -> psutil.Process:
+    """Start `command` in a session of its own, writing to `log`."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            command,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    return psutil.Process(process.pid)
+
+
+def find(pid: int, created: float) -> psutil.Process | None:
+    """Return the process with the pid if it is the one that was created then, and still runs."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        process = psutil.Process(pid)
+        if process.create_time() == created and is_running(process):
+            return process
+    return None
+
+
+def is_running(process: psutil.Process) -> bool:
+    """Return whether the process runs; a zombie does not."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    return False
+
+
+def stop(process: psutil.Process, patience: float) -> None:
+    """Ask the process to end, and after `patience` seconds make it; its children end with it."""
+    family = [process]
+    with contextlib.suppress(psutil.NoSuchProcess):
+        family += process.children(recursive=True)
+        process.terminate()
+    wait_until(lambda: not is_running(process), patience)
+    _kill(family)
+    kill_session(process.pid)  # children that were started meanwhile
+    with contextlib.suppress(ChildProcessError):
+        os.waitpid(process.pid, 0)  # if it is our own child, leave no zombie
+
+
+def kill_session(leader: int) -> None:
+    """Kill whatever is left of the session that the process `leader` led."""
+    for pid in psutil.pids():
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            if os.getsid(pid) == leader:
+                os.kill(pid, signal.SIGKILL)
+
+
+def _kill(family: Iterable[psutil.Process]) -> None:
+    for member in family:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            member.kill()
+
+
+def tail(log: Path, lines: int = 15) -> str:
+    """Return the last lines of a log."""
+    if not log.exists():
+        return "(no log)"
+    return "\n".join(log.read_text(errors="replace").splitlines()[-lines:]) or "(the log is empty)"

@@ -1,0 +1,162 @@
+"""Bringing the mesh up, step by step, and taking it down."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from kafka import KafkaAdminClient
+from kafka.admin import NewTopic
+from kafka.errors import KafkaError, TopicAlreadyExistsError
+from qdrant_client import QdrantClient
+from vectors.collection import ensure_collection
+from vectors.errors import ModelMismatchError
+from vectors.settings import Settings as VectorSettings
+
+from mesh import build, components, deploy, process
+from mesh.errors import MeshError
+from mesh.state import Component, State, load
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Ports:
+    """The ports that were asked for; None is any free one."""
+
+    aws: int | None = None
+    kafka: int | None = None
+    qdrant: int | None = None
+
+
+def up(ports: Ports, progress: Progress) -> State:
+    """Return the state of a mesh that runs the present sources, starting and deploying what is needed.
+
+    Whatever goes wrong, nothing half-started is left. MeshError says what it was.
+    """
+    state = load()
+    if state.state == "degraded":
+        for component in state.crashed:
+            progress(f"{component.name} has crashed; its log ended:\n{component.log_tail}")
+        progress("Starting anew")
+        down(state)
+        state = State()
+    progress("Building functions and layers")
+    sources = build.fingerprint()
+    build.build(sources)
+    if state.state == "running" and state.sources == sources:
+        return state
+    with _cleaned_up(state):
+        if state.state == "stopped":
+            components.clean()
+            _start_stores(state, ports, progress)
+        _deploy(state, sources, progress)
+    return state
+
+
+def down(state: State) -> None:
+    """Stop what runs, the poller first, and remove what it leaves; addresses that were given stay alone."""
+    for component in reversed(state.components):
+        components.stop(component)
+    components.clean()
+    state.components.clear()
+    state.api_url = ""
+    state.save()
+
+
+def _start_stores(state: State, ports: Ports, progress: Progress) -> None:
+    """Start the AWS API, Kafka and Qdrant side by side, but for those whose address is given."""
+    environ = os.environ
+    plan: list[tuple[str, str | None, Callable[[int], Component], int | None, str]] = [
+        (components.AWS, environ.get("AWS_ENDPOINT_URL"), components.start_aws, ports.aws, "--aws-port"),
+        (
+            components.KAFKA,
+            environ.get("KAFKA_BOOTSTRAP_SERVERS"),
+            components.start_kafka,
+            ports.kafka,
+            "--kafka-port",
+        ),
+        (
+            components.QDRANT,
+            environ.get("QDRANT_URL"),
+            components.start_qdrant,
+            ports.qdrant,
+            "--qdrant-port",
+        ),
+    ]
+    for name, given, start, port, option in plan:
+        if given:
+            progress(f"Using {name} at {given}")
+            component = Component(name, given.rstrip("/"))
+        else:
+            progress(f"Starting {name}")
+            component = start(process.claim_port(port, option))
+        state.components.append(component)
+        state.save()
+    for component in state.components:
+        progress(f"Waiting for {component.name}")
+        components.wait_ready(component)
+    aws, kafka, qdrant = state.components
+    state.aws_endpoint_url, state.kafka_bootstrap_servers = aws.address, kafka.address
+    state.qdrant_url = qdrant.address
+    state.save()
+
+
+def _deploy(state: State, sources: str, progress: Progress) -> None:
+    given = deploy.parameters(state.kafka_bootstrap_servers, state.qdrant_url)
+    values = deploy.resolved(build.built_template(), given)
+    progress("Creating topic and collection")
+    _create_topic(values)
+    _create_collection(values)
+    progress("Deploying the template")
+    state.api_url = deploy.deploy(state.aws_endpoint_url, given, sources)
+    progress("Starting the event source poller")
+    for component in [each for each in state.components if each.name == components.POLLER]:
+        components.stop(component)  # its mapping may have changed
+        state.components.remove(component)
+    poller = components.start_poller(process.free_port(), state.aws_endpoint_url, given)
+    state.components.append(poller)
+    state.save()
+    components.wait_ready(poller)
+    state.poller_url = poller.address
+    state.sources = sources
+    state.save()
+
+
+def _create_topic(values: dict[str, str]) -> None:
+    topic, servers = values["UserEventsTopic"], values["KafkaBootstrapServers"]
+    try:
+        admin = KafkaAdminClient(bootstrap_servers=servers.split(","))
+        try:
+            admin.create_topics([NewTopic(topic, int(values["UserEventsPartitions"]), 1)])
+        except TopicAlreadyExistsError:
+            return
+        finally:
+            admin.close()
+    except KafkaError as error:
+        raise MeshError(f"Cannot create the topic {topic} at {servers}: {error}") from error
+
+
+def _create_collection(values: dict[str, str]) -> None:
+    settings = VectorSettings(
+        QDRANT_URL=values["QdrantUrl"],
+        QDRANT_COLLECTION=values["QdrantCollection"],
+        EMBEDDING_MODEL=values["EmbeddingModel"],
+        EMBEDDING_DIMENSION=int(values["EmbeddingDimension"]),
+    )
+    client = QdrantClient(url=settings.qdrant_url, check_compatibility=False)
+    try:
+        ensure_collection(client, settings)
+    except ModelMismatchError as error:
+        raise MeshError(str(error)) from error
+    finally:
+        client.close()
+
+
+@contextmanager
+def _cleaned_up(state: State) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        down(state)
+        raise
