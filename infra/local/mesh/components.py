@@ -58,9 +58,9 @@ def start_kafka(port: int) -> Component:
     return _start(KAFKA, command, build.base_environment(), f"{HOST}:{port}")
 
 
-def start_qdrant(port: int) -> Component:
-    """Start the REST server over Qdrant Edge."""
-    data = paths.DATA / QDRANT
+def start_qdrant(port: int, folder: str = QDRANT) -> Component:
+    """Start the REST server over Qdrant Edge, with its points in `folder` of the mesh's data."""
+    data = paths.DATA / folder
     data.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "qdrant_edge_server", "--path", str(data), "--port", str(port)]
     return _start(QDRANT, command, build.base_environment(), f"http://{HOST}:{port}")

@@ -33,9 +33,10 @@ def run(state: State, console: Console) -> None:
     try:
         _run(state, console)
     except httpx.HTTPStatusError as error:
-        request, answer = error.request, error.response
+        answer = error.response
         raise MeshError(
-            f"The demo failed. {request.method} {request.url.path} answered {answer.status_code}: {answer.text}"
+            f"The demo failed. {answer.request.method} {answer.url.path} answered {answer.status_code}: "
+            f"{answer.text}"
         ) from error
     console.print("\n[green]Everything is as it should be.[/] The mesh stays up.")
     console.print(f"  API      {state.api_url}")
@@ -159,7 +160,8 @@ def _latency(client: TenantClient, console: Console) -> None:
         _await(partial(_best_is, client, profile), "a new user is searchable", interval=0.002)
         samples.append((time.perf_counter() - started) * 1000)
     console.print(
-        f"p50 {statistics.median(samples):.0f} ms, slowest {max(samples):.0f} ms, of {_SAMPLES} users one by one."
+        f"p50 {statistics.median(samples):.0f} ms, slowest {max(samples):.0f} ms, "
+        f"of {_SAMPLES} users one by one."
     )
 
 

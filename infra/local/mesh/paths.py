@@ -14,4 +14,4 @@ LOCK = HOME / "lock"
 LOGS = HOME / "logs"
 DATA = HOME / "data"
 TEMPORARY = HOME / "tmp"
-CACHE = HOME / "cache"
+CACHE = ROOT / ".mesh" / "cache"  # one build for every mesh of this checkout

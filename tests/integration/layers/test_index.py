@@ -1,0 +1,117 @@
+"""vectors.index and vectors.collection against the REST server over Qdrant Edge."""
+
+import math
+from collections.abc import Iterator
+from uuid import uuid4
+
+import httpx
+import pytest
+from mesh import components, process
+from qdrant_client import QdrantClient
+from vectors import index
+from vectors.collection import ensure_collection
+from vectors.errors import ModelMismatchError, UnavailableError
+from vectors.index import Entry, UserIndex, point_id
+from vectors.settings import Settings, settings
+
+
+def vector(hot: int) -> list[float]:
+    return [1.0 if position == hot else 0.0 for position in range(8)]
+
+
+def entry(tenant: str, user_id: int, hot: int, name: str = "Someone") -> Entry:
+    return Entry(tenant, user_id, f"{user_id}@x.dev", name, "", vector(hot))
+
+
+@pytest.fixture
+def environment(qdrant: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A collection of its own; yields its name."""
+    name = f"users-{uuid4().hex[:8]}"
+    monkeypatch.setenv("QDRANT_URL", qdrant)
+    monkeypatch.setenv("QDRANT_COLLECTION", name)
+    monkeypatch.setenv("EMBEDDING_MODEL", "model-one")
+    monkeypatch.setenv("EMBEDDING_DIMENSION", "8")
+    for cached in (settings, index.user_index):
+        cached.cache_clear()
+    yield name
+    for cached in (settings, index.user_index):
+        cached.cache_clear()
+
+
+def test_a_search_finds_the_nearest_of_its_tenant_only(environment: str) -> None:
+    users = index.user_index()
+    users.upsert([entry("a", 1, hot=0), entry("a", 2, hot=1), entry("b", 1, hot=0), entry("b", 3, hot=0)])
+
+    hits = users.search("a", vector(0), 50)
+
+    assert [hit.user_id for hit in hits] == [1, 2]
+    assert math.isclose(hits[0].score, 1, abs_tol=1e-5)
+
+
+def test_a_redelivered_batch_changes_nothing(environment: str, qdrant: str) -> None:
+    batch = [entry("a", 1, hot=0), entry("b", 1, hot=1)]
+    for _ in range(3):
+        index.user_index().upsert(batch)
+
+    client = QdrantClient(url=qdrant, limits=httpx.Limits())
+    stored, _ = client.scroll(environment, limit=10)
+    client.close()
+
+    assert {str(point.id) for point in stored} == {str(point_id("a", 1)), str(point_id("b", 1))}
+
+
+def test_another_model_is_refused(environment: str, qdrant: str) -> None:
+    index.user_index()
+    other = Settings(
+        QDRANT_URL=qdrant,
+        QDRANT_COLLECTION=environment,
+        EMBEDDING_MODEL="model-two",
+        EMBEDDING_DIMENSION=8,
+    )
+
+    client = QdrantClient(url=qdrant, limits=httpx.Limits())
+    with pytest.raises(ModelMismatchError, match=r"model-one.*model-two"):
+        ensure_collection(client, other)
+    client.close()
+
+
+def test_a_lost_collection_is_made_again_after_one_failure(environment: str, qdrant: str) -> None:
+    users: UserIndex = index.user_index()
+    client = QdrantClient(url=qdrant, limits=httpx.Limits())
+    client.delete_collection(environment)
+    client.close()
+    with pytest.raises(UnavailableError):
+        users.upsert([entry("a", 1, hot=0)])
+
+    index.user_index().upsert([entry("a", 1, hot=0)])
+
+    assert [hit.user_id for hit in index.user_index().search("a", vector(0), 5)] == [1]
+
+
+def test_without_qdrant_it_says_unavailable(environment: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QDRANT_URL", f"http://127.0.0.1:{process.free_port()}")
+    settings.cache_clear()
+
+    with pytest.raises(UnavailableError):
+        index.user_index()
+
+
+def test_points_outlive_a_killed_server(environment: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    port = process.free_port()
+    monkeypatch.setenv("QDRANT_URL", f"http://127.0.0.1:{port}")
+    settings.cache_clear()
+    server = components.start_qdrant(port, "killed")
+    components.wait_ready(server)
+    index.user_index().upsert([entry("a", number, hot=0) for number in range(1, 51)])
+    running = process.find(server.pid or 0, server.created)
+    assert running is not None
+    running.kill()
+    running.wait()
+
+    server = components.start_qdrant(port, "killed")
+    try:
+        components.wait_ready(server)
+        index.user_index.cache_clear()
+        assert len(index.user_index().search("a", vector(0), 50)) == 50
+    finally:
+        components.stop(server)

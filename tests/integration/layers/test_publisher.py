@@ -1,0 +1,72 @@
+"""users.publisher against a Kafka broker."""
+
+from datetime import UTC, datetime
+
+import pytest
+from kafka import KafkaAdminClient, KafkaConsumer
+from kafka.admin import NewTopic
+from mesh import components, process
+from users.errors import UnavailableError
+from users.events import UserCreated, parse
+from users.model import User
+from users.publisher import EventPublisher
+
+TOPIC = "user.events"
+
+
+def user(number: int) -> User:
+    return User(
+        id=number,
+        tenant_id="tenant-a",
+        email=f"u{number}@x.dev",
+        name="Zoë",
+        profile="",
+        created_at=datetime.now(UTC),
+    )
+
+
+def create_topic(bootstrap_servers: str) -> None:
+    admin = KafkaAdminClient(bootstrap_servers=bootstrap_servers)
+    admin.create_topics([NewTopic(TOPIC, 6, 1)])
+    admin.close()
+
+
+def consume(bootstrap_servers: str, records: int) -> list[UserCreated]:
+    consumer = KafkaConsumer(
+        TOPIC, bootstrap_servers=bootstrap_servers, auto_offset_reset="earliest", consumer_timeout_ms=20_000
+    )
+    found = []
+    for record in consumer:
+        found.append(parse(record.key, record.value, dict(record.headers)))
+        if len(found) == records:
+            break
+    consumer.close()
+    return found
+
+
+def test_every_published_event_is_in_the_topic_once_and_can_be_parsed(kafka: str) -> None:
+    create_topic(kafka)
+    publisher = EventPublisher(kafka, TOPIC)
+
+    for number in range(1, 21):
+        publisher.publish(user(number))
+    publisher.close()
+
+    assert sorted(event.id for event in consume(kafka, 20)) == list(range(1, 21))
+
+
+def test_without_a_broker_it_says_unavailable_and_recovers_when_there_is_one() -> None:
+    port = process.free_port()
+    publisher = EventPublisher(f"127.0.0.1:{port}", TOPIC)
+    with pytest.raises(UnavailableError):
+        publisher.publish(user(1))
+
+    broker = components.start_kafka(port)
+    try:
+        components.wait_ready(broker)
+        create_topic(broker.address)
+        publisher.publish(user(2))
+        publisher.close()
+        assert [event.id for event in consume(broker.address, 1)] == [2]
+    finally:
+        components.stop(broker)

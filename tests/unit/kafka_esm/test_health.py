@@ -1,0 +1,39 @@
+"""Health is good once every mapping polls."""
+
+from kafka_esm.health import report
+from kafka_esm.mapping import Mapping, Target
+from kafka_esm.poller import State, Status
+
+MAPPING = Mapping(Target("f", 3), ("h:1",), "t", "g", 100, 0.5, "TRIM_HORIZON")
+
+
+def overall(*states: State) -> tuple[int, str]:
+    code, body = report([(MAPPING, Status(state)) for state in states])
+    return int(code), body["state"]
+
+
+def test_given_every_mapping_polling_when_asked_then_it_is_200() -> None:
+    assert overall("polling", "polling") == (200, "polling")
+
+
+def test_given_one_mapping_connecting_when_asked_then_it_is_503() -> None:
+    assert overall("polling", "connecting") == (503, "connecting")
+
+
+def test_given_a_stop_when_asked_then_it_is_503() -> None:
+    assert overall("draining", "polling") == (503, "draining")
+
+
+def test_given_a_mapping_when_asked_then_its_details_are_there() -> None:
+    status = Status("polling", {"t-0": 3, "t-1": None}, 1, 2, "boom")
+    assert report([(MAPPING, status)])[1]["mappings"] == [
+        {
+            "function": "f",
+            "topic": "t",
+            "group": "g",
+            "lag": {"t-0": 3, "t-1": None},
+            "in_flight": 1,
+            "retries": 2,
+            "last_error": "boom",
+        }
+    ]
