@@ -118,7 +118,7 @@ def invoke_command(
 @app.command("down")
 def down_command() -> None:
     """Stop everything. Users, events and embeddings of this mesh are gone with it."""
-    from mesh.up import down
+    from mesh.down import down
 
     with lock(), console.status("Stopping"):
         down(load())
@@ -164,8 +164,8 @@ def _examples(api_url: str) -> list[str]:
 
 def _watch(state: State) -> None:
     """Wait for Ctrl-C or a crash, and take the mesh down."""
+    from mesh.down import down
     from mesh.process import wait_until
-    from mesh.up import down
 
     console.print("\nWatching. Ctrl-C takes it down.")
     try:
@@ -188,8 +188,9 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         app(standalone_mode=True)
-    except MeshError as error:
-        errors.print(f"[red]error[/] {error}")
+    except (MeshError, OSError) as error:
+        errors.print("[red]error[/]", end=" ")
+        errors.print(str(error), markup=False)
         sys.exit(2)
     except KeyboardInterrupt:
         errors.print("interrupted")

@@ -20,6 +20,7 @@ QDRANT = "qdrant"
 POLLER = "poller"
 
 _READY_TIMEOUT = 60
+_EXTERNAL_READY_TIMEOUT = 10  # somebody else started it
 _PATIENCE = {POLLER: 40.0}  # it first ends the batch in flight
 _DEFAULT_PATIENCE = 10.0
 
@@ -83,7 +84,8 @@ def start_poller(port: int, aws_endpoint_url: str, parameters: dict[str, str]) -
 def wait_ready(component: Component) -> None:
     """Wait until the component answers; MeshError with its last log lines if it dies or does not."""
     ready = _READY[component.name]
-    process.wait_until(lambda: component.state == "crashed" or ready(component.address), _READY_TIMEOUT)
+    timeout = _READY_TIMEOUT if component.pid else _EXTERNAL_READY_TIMEOUT
+    process.wait_until(lambda: component.state == "crashed" or ready(component.address), timeout)
     if component.state == "crashed":
         raise MeshError(f"{component.name} died while it started. Its log ends:\n{component.log_tail}")
     if not ready(component.address):

@@ -58,6 +58,7 @@ def deploy(endpoint_url: str, given: Mapping[str, str], sources: str) -> str:
     [stack] = cloudformation.describe_stacks(StackName=STACK)["Stacks"]
     outputs = {each["OutputKey"]: each["OutputValue"] for each in stack["Outputs"]}
     stage = resolved(template, given)["StageName"]
+    _remove_uploads(endpoint_url)
     gateway.complete(endpoint_url, outputs["ApiId"], stage)
     return f"{endpoint_url}/restapis/{outputs['ApiId']}/{stage}/_user_request_"
 
@@ -80,6 +81,13 @@ def _upload(endpoint_url: str, template: dict[str, Any], sources: str) -> None:
         archive = build.archive(name, sources)
         s3.upload_file(str(archive), _BUCKET, archive.name)
         template["Resources"][name]["Properties"][where] = f"s3://{_BUCKET}/{archive.name}"
+
+
+def _remove_uploads(endpoint_url: str) -> None:
+    """Empty the bucket: Lambda keeps its own copy, and an emulator keeps both in memory."""
+    s3 = client("s3", endpoint_url)
+    for uploaded in s3.list_objects_v2(Bucket=_BUCKET).get("Contents", []):
+        s3.delete_object(Bucket=_BUCKET, Key=uploaded["Key"])
 
 
 def _status(cloudformation: Any) -> str | None:

@@ -1,4 +1,4 @@
-"""Bringing the mesh up, step by step, and taking it down."""
+"""Bringing the mesh up, step by step."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -14,6 +14,7 @@ from vectors.errors import ModelMismatchError
 from vectors.settings import Settings as VectorSettings
 
 from mesh import build, components, deploy, process
+from mesh.down import down
 from mesh.errors import MeshError
 from mesh.state import Component, State, load
 
@@ -54,16 +55,6 @@ def up(ports: Ports, progress: Progress) -> State:
     return state
 
 
-def down(state: State) -> None:
-    """Stop what runs, the poller first, and remove what it leaves; addresses that were given stay alone."""
-    for component in reversed(state.components):
-        components.stop(component)
-    components.clean()
-    state.components.clear()
-    state.api_url = ""
-    state.save()
-
-
 def _start_stores(state: State, ports: Ports, progress: Progress) -> None:
     """Start the AWS API, Kafka and Qdrant side by side, but for those whose address is given."""
     environ = os.environ
@@ -96,9 +87,8 @@ def _start_stores(state: State, ports: Ports, progress: Progress) -> None:
     for component in state.components:
         progress(f"Waiting for {component.name}")
         components.wait_ready(component)
-    aws, kafka, qdrant = state.components
-    state.aws_endpoint_url, state.kafka_bootstrap_servers = aws.address, kafka.address
-    state.qdrant_url = qdrant.address
+    kafka, qdrant, aws = (component.address for component in state.components)
+    state.kafka_bootstrap_servers, state.qdrant_url, state.aws_endpoint_url = kafka, qdrant, aws
     state.save()
 
 

@@ -25,7 +25,7 @@ _metrics = Metrics()
 
 
 class _AuthenticateFirst(APIRoute):
-    """A route whose endpoint takes the caller knows who it is before it reads the body."""
+    """A route whose endpoint takes the caller knows who it is, and how much it is sent, before it parses."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
@@ -34,6 +34,8 @@ class _AuthenticateFirst(APIRoute):
 
         async def authenticated(request: Request) -> Response:
             current_caller(request)
+            if len(await request.body()) > MAX_BODY_BYTES:
+                raise HTTPException(413)
             return await handle(request)
 
         return authenticated
@@ -82,7 +84,6 @@ def create_app(title: str, problems: Mapping[int | type[Exception], Handler]) ->
         title=title,
         openapi_url=None,
         redirect_slashes=False,
-        max_body_size=MAX_BODY_BYTES,
         strict_content_type=False,
         responses=responses(500),
         exception_handlers={

@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 5
+_NOT_JSON = "The body is not JSON in UTF-8."
 
 Handler = Callable[[Request, Any], Coroutine[Any, Any, Response]]
 
@@ -66,7 +67,7 @@ def answer(status: int, detail: str | None = None) -> Handler:
 async def http_error(request: Request, error: HTTPException) -> Response:
     """Answer what the router and the body reader refuse: 400, 404, 405, 413."""
     details = {
-        400: "The body is not UTF-8 encoded JSON.",
+        400: _NOT_JSON,
         404: f"There is nothing at {request.url.path}.",
         405: f"{request.method} is not allowed here; see the Allow header.",
         413: "The body is larger than 64 KiB.",
@@ -75,7 +76,9 @@ async def http_error(request: Request, error: HTTPException) -> Response:
 
 
 async def validation_error(request: Request, error: RequestValidationError) -> Response:
-    """Answer 422 with each wrong field, without the values that were sent."""
+    """Answer 422 with each wrong field, without the values that were sent; 400 if the body is not JSON."""
+    if any(e["type"] == "json_invalid" for e in error.errors()):
+        return problem(400, _NOT_JSON)
     errors = [FieldError(pointer=".".join(map(str, e["loc"])), detail=e["msg"]) for e in error.errors()]
     return problem(422, "The request does not have the form that this endpoint takes.", errors)
 

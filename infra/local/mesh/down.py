@@ -1,0 +1,14 @@
+"""Taking the mesh down."""
+
+from mesh import components
+from mesh.state import State
+
+
+def down(state: State) -> None:
+    """Stop what runs, the poller first, and remove what it leaves; addresses that were given stay alone."""
+    for component in reversed(state.components):
+        components.stop(component)
+    components.clean()
+    state.components.clear()
+    state.api_url = ""
+    state.save()

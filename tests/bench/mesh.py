@@ -1,0 +1,123 @@
+"""How fast the running mesh is, each figure beside its floor, measured in the same run.
+
+.venv/bin/python tests/bench/mesh.py      (make bench brings the mesh up first)
+"""
+
+import os
+import secrets
+import statistics
+import time
+from collections.abc import Callable
+
+import httpx
+import psutil
+from mesh import build, deploy, paths
+from mesh.client import TenantClient
+from mesh.process import wait_until
+from mesh.state import State, load_running
+from qdrant_client import QdrantClient, models
+from rich.console import Console
+from rich.table import Table
+
+ROUNDS = 200
+CREATES = 30
+USERS = 200
+QUERY = "someone who bakes bread"
+
+
+def milliseconds(work: Callable[[], object], rounds: int = ROUNDS) -> list[float]:
+    """Return how long each call of `work` took."""
+    samples = []
+    for _ in range(rounds):
+        started = time.perf_counter()
+        work()
+        samples.append((time.perf_counter() - started) * 1000)
+    return samples
+
+
+def local_embedder(values: dict[str, str]) -> Callable[[str], list[float]]:
+    """Return the deployed embedder, in this process."""
+    os.environ |= {
+        "QDRANT_URL": values["QdrantUrl"],
+        "EMBEDDING_MODEL": values["EmbeddingModel"],
+        "EMBEDDING_MODEL_PATH": str(paths.BUILD / "VectorsLayer" / "python" / values["EmbeddingModelPath"]),
+        "EMBEDDING_DIMENSION": values["EmbeddingDimension"],
+    }
+    from vectors.embedder import embed
+
+    return lambda text: embed([text])[0]
+
+
+def create_to_searchable(client: TenantClient) -> list[float]:
+    """Return how long each of some new users took to be found, asked for over and over."""
+    samples = []
+    for number in range(CREATES):
+        profile = f"late comer number {secrets.token_hex(4)}"
+        started = time.perf_counter()
+        client.create(f"late{number}@x.dev", "Late", profile)
+        found = wait_until(lambda p=profile: client.search(p, 1)[0]["profile"] == p, 60, 0)  # type: ignore[misc]
+        if not found:
+            raise SystemExit("A new user did not become searchable within 60 s.")
+        samples.append((time.perf_counter() - started) * 1000)
+    return samples
+
+
+def memory_mb(state: State) -> float:
+    """Return the resident memory of all the mesh's processes, in MB."""
+    total = 0
+    for pid in (component.pid for component in state.components if component.pid):
+        process = psutil.Process(pid)
+        total += sum(each.memory_info().rss for each in [process, *process.children(recursive=True)])
+    return total / 2**20
+
+
+def main() -> None:
+    """Measure and print."""
+    state = load_running()
+    values = deploy.resolved(
+        build.built_template(), deploy.parameters(state.kafka_bootstrap_servers, state.qdrant_url)
+    )
+    embed = local_embedder(values)
+    qdrant = QdrantClient(url=state.qdrant_url, check_compatibility=False, limits=httpx.Limits())
+    with TenantClient(state.api_url, f"bench-{secrets.token_hex(3)}") as client:
+        for number in range(USERS):
+            client.create(f"u{number}@x.dev", f"User {number}", f"does thing number {number}")
+        wait_until(lambda: len(client.search("anyone", 50)) == 50, 60)
+        vector = embed(QUERY)
+        tenant = models.FieldCondition(key="tenantId", match=models.MatchValue(value=client.tenant))
+        only = models.Filter(must=[tenant])
+        name = values["QdrantCollection"]
+        emails = iter(range(10**6))
+
+        noop = milliseconds(lambda: client.http.get("/health").raise_for_status())
+        bare_embed = milliseconds(lambda: embed(QUERY))
+        bare_query = milliseconds(lambda: qdrant.query_points(name, query=vector, query_filter=only, limit=5))
+        search = milliseconds(lambda: client.search(QUERY))
+        create = milliseconds(lambda: client.create(f"c{next(emails)}@x.dev", "C"))
+        listing = milliseconds(lambda: client.page(50))
+        searchable = create_to_searchable(client)
+    qdrant.close()
+
+    floor = statistics.median(noop)
+    search_floor = floor + statistics.median(bare_embed) + statistics.median(bare_query)
+    table = Table("measured", "p50 ms", "p95 ms", "floor ms", "ratio", "target ms")
+    for label, samples, least, target in [
+        ("no-op through the gateway (GET /health)", noop, None, ""),
+        ("bare embedder, one query", bare_embed, None, ""),
+        ("bare Qdrant query, one tenant", bare_query, None, ""),
+        ("GET /ai/users/search", search, search_floor, "40"),
+        ("POST /users/create", create, floor, ""),
+        ("GET /users, 50 of them", listing, floor, ""),
+        ("create to searchable", searchable, statistics.median(create) + statistics.median(search), "250"),
+    ]:
+        p50, p95 = statistics.median(samples), statistics.quantiles(samples, n=20)[-1]
+        row = ("", "") if least is None else (f"{least:.1f}", f"{p50 / least:.2f}")
+        table.add_row(label, f"{p50:.1f}", f"{p95:.1f}", *row, target)
+    console = Console()
+    console.print(table)
+    console.print("Floors: search = no-op + embedder + query; create to searchable = create + one search.")
+    console.print(f"Memory of the whole mesh: {memory_mb(state):.0f} MB (target 1,536).")
+
+
+if __name__ == "__main__":
+    main()

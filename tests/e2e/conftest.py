@@ -1,0 +1,31 @@
+"""One mesh for all end-to-end tests, deployed from the template as a user deploys it."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from uuid import uuid4
+
+import pytest
+from mesh.client import TenantClient
+
+from tests.e2e.mesh_command import Mesh
+
+
+@pytest.fixture(scope="session")
+def mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mesh]:
+    mesh = Mesh(tmp_path_factory.mktemp("e2e") / "mesh")
+    mesh.run("up")
+    yield mesh
+    mesh.run("down")
+
+
+@pytest.fixture(scope="session")
+def api_url(mesh: Mesh) -> str:
+    url: str = mesh.status()["api_url"]
+    return url
+
+
+@pytest.fixture
+def tenant(api_url: str) -> Iterator[Callable[[], TenantClient]]:
+    """Makes clients of tenants that nobody else uses."""
+    with ExitStack() as clients:
+        yield lambda: clients.enter_context(TenantClient(api_url, f"tenant-{uuid4().hex[:12]}"))

@@ -1,0 +1,60 @@
+"""Running the `mesh` command as a user would, on a mesh of the test's own."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+MESH = Path(sys.executable).with_name("mesh")
+
+
+class Mesh:
+    """A mesh whose state lies in `home`, apart from the one of the checkout."""
+
+    def __init__(self, home: Path, **environment: str) -> None:
+        self.home = home
+        self.environment = {**os.environ, "MESH_HOME": str(home), **environment}
+
+    def run(self, *arguments: str, code: int | None = 0) -> str:
+        """Run a command to its end and return what it printed; AssertionError for another exit code."""
+        done = subprocess.run(
+            [MESH, *arguments], env=self.environment, capture_output=True, text=True, check=False
+        )
+        output = done.stdout + done.stderr
+        assert code is None or done.returncode == code, output
+        return output
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """Start a command and leave it running."""
+        return subprocess.Popen(
+            [MESH, *arguments],
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+    def status(self) -> dict[str, Any]:
+        """Return `mesh status --json`."""
+        report: dict[str, Any] = json.loads(self.run("status", "--json", code=None))
+        return report
+
+    def component(self, name: str) -> dict[str, Any]:
+        """Return a component's row of the status."""
+        return next(each for each in self.status()["components"] if each["name"] == name)
+
+    def processes(self) -> list[psutil.Process]:
+        """Return every process of the mesh that lives, the functions' workers among them."""
+        saved = self.home / "state.json"
+        components = json.loads(saved.read_text())["components"] if saved.exists() else []
+        found = []
+        for pid in (each["pid"] for each in components if each["pid"]):
+            if psutil.pid_exists(pid):
+                process = psutil.Process(pid)
+                found += [process, *process.children(recursive=True)]
+        return found

@@ -1,0 +1,207 @@
+"""What the deployed API answers to bad input: always a problem, always with a request id, never a 5xx."""
+
+import http.client
+import json
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from mesh.client import TenantClient
+
+TOKEN = "Bearer tenant-a:someone"
+USER = {"email": "a@x.dev", "name": "A"}
+Headers = list[tuple[str, str]]
+
+
+class Answer:
+    """A response, read by http.client: it sends what it is told, be it wrong."""
+
+    def __init__(self, response: http.client.HTTPResponse) -> None:
+        self.status = response.status
+        self.headers = response.headers
+        self.text = response.read().decode()
+
+    @property
+    def problem(self) -> dict[str, Any]:
+        assert self.headers["Content-Type"] == "application/problem+json", self.text
+        assert self.headers["X-Request-Id"]
+        body: dict[str, Any] = json.loads(self.text)
+        assert body["status"] == self.status
+        assert {"type", "title", "detail"} <= set(body)
+        assert "Traceback" not in self.text
+        return body
+
+
+@pytest.fixture
+def send(api_url: str) -> Callable[..., Answer]:
+    def send(method: str, path: str, headers: Headers | None = None, body: bytes | None = None) -> Answer:
+        url = urlsplit(api_url)
+        connection = http.client.HTTPConnection(url.hostname or "", url.port, timeout=60)
+        connection.putrequest(method, url.path + path)
+        for name, value in headers or []:
+            connection.putheader(name, value)
+        if body is not None:
+            connection.putheader("Content-Length", str(len(body)))
+        connection.endheaders(body)
+        try:
+            return Answer(connection.getresponse())
+        finally:
+            connection.close()
+
+    return send
+
+
+def post(send: Callable[..., Answer], body: bytes, *more: tuple[str, str]) -> Answer:
+    headers = [("Authorization", TOKEN), ("Content-Type", "application/json"), *more]
+    return send("POST", "/users/create", headers, body)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [],
+        [("Authorization", "")],
+        [("Authorization", "Bearer")],
+        [("Authorization", "Bearer tenant-a")],
+        [("Authorization", "Bearer tenant-a:")],
+        [("Authorization", "Bearer :user")],
+        [("Authorization", "Bearer tenant-a:user:more")],
+        [("Authorization", "Bearer Tenant-A:user")],
+        [("Authorization", "Bearer tenant_a:user")],
+        [("Authorization", "Bearer -tenant:user")],
+        [("Authorization", f"Bearer {'a' * 64}:user")],
+        [("Authorization", f"Bearer tenant-a:{'u' * 129}")],
+        [("Authorization", "Basic dGVuYW50LWE6dXNlcg==")],
+        [("Authorization", "tenant-a:user")],
+        [("Authorization", TOKEN), ("Authorization", "Bearer tenant-b:user")],
+        [("Authorization", "Bearer tenant-a:user, Bearer tenant-b:user")],
+    ],
+)
+@pytest.mark.parametrize("path", ["/users", "/ai/users/search?query=x"])
+def test_every_other_token_is_401(send: Callable[..., Answer], path: str, headers: Headers) -> None:
+    answer = send("GET", path, headers)
+
+    assert answer.status == 401
+    assert answer.headers["WWW-Authenticate"] == "Bearer"
+    assert answer.problem["title"] == "Unauthorized"
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"", 422),
+        (b"{", 400),
+        (b"null", 422),
+        (b"[]", 422),
+        (b'"text"', 422),
+        (b"{}", 422),
+        (b"\xff\xfe{}", 400),
+        (b"[" * 30_000, 400),
+        (json.dumps({**USER, "admin": True}).encode(), 422),
+        (json.dumps({**USER, "id": 1}).encode(), 422),
+        (json.dumps({**USER, "tenantId": "tenant-b"}).encode(), 422),
+        (json.dumps({**USER, "email": "nobody"}).encode(), 422),
+        (json.dumps({**USER, "email": 7}).encode(), 422),
+        (json.dumps({**USER, "email": "a" * 250 + "@x.dev"}).encode(), 422),
+        (json.dumps({**USER, "name": ""}).encode(), 422),
+        (json.dumps({**USER, "name": "   "}).encode(), 422),
+        (json.dumps({**USER, "name": "n" * 201}).encode(), 422),
+        (json.dumps({**USER, "profile": "p" * 2001}).encode(), 422),
+        (json.dumps({**USER, "profile": None}).encode(), 422),
+        (b'{"email":"a@x.dev","name":"\\ud800"}', 422),
+        (b'{"email":"a@x.dev","name":"A","\\ud800":1}', 422),
+        (json.dumps({**USER, "profile": "p" * 65_536}).encode(), 413),
+    ],
+)
+def test_every_other_body_is_refused(send: Callable[..., Answer], body: bytes, status: int) -> None:
+    answer = post(send, body)
+
+    assert answer.status == status, answer.text
+    assert answer.problem["detail"]
+    if status == 422:
+        assert answer.problem["errors"]
+
+
+@pytest.mark.parametrize(
+    "query", ["limit=0", "limit=101", "limit=-1", "limit=x", "limit=", "limit=1.5", f"cursor={'c' * 300}"]
+)
+def test_a_limit_or_cursor_out_of_range_is_422(send: Callable[..., Answer], query: str) -> None:
+    answer = send("GET", f"/users?{query}", [("Authorization", TOKEN)])
+
+    assert answer.status == 422
+    assert answer.problem["errors"]
+
+
+@pytest.mark.parametrize("cursor", ["", "x", "AAAA", "A" * 24, "%00", "%F0%9F%98%80"])
+def test_a_cursor_that_we_did_not_make_is_400(send: Callable[..., Answer], cursor: str) -> None:
+    answer = send("GET", f"/users?cursor={cursor}", [("Authorization", TOKEN)])
+
+    assert answer.status == 400
+    assert "cursor" in answer.problem["detail"]
+
+
+@pytest.mark.parametrize(
+    "query", ["", "query=", f"query={'q' * 501}", "query=x&limit=0", "query=x&limit=51", "query=x&limit=x"]
+)
+def test_a_search_out_of_range_is_422(send: Callable[..., Answer], query: str) -> None:
+    answer = send("GET", f"/ai/users/search?{query}", [("Authorization", TOKEN)])
+
+    assert answer.status == 422
+    assert answer.problem["errors"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/health"),
+        ("POST", "/users"),
+        ("DELETE", "/users"),
+        ("GET", "/users/create"),
+        ("PUT", "/users/create"),
+        ("POST", "/ai/users/search"),
+    ],
+)
+def test_a_wrong_method_is_405(send: Callable[..., Answer], method: str, path: str) -> None:
+    answer = send(method, path, [("Authorization", TOKEN)])
+
+    assert answer.status == 405
+    assert answer.headers["Allow"]
+    assert answer.problem["title"] == "Method Not Allowed"
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/nothing", "/users/1", "/users/create/x", "/ai", "/ai/users/search/x"]
+)
+def test_a_wrong_path_is_404(send: Callable[..., Answer], path: str) -> None:
+    answer = send("GET", path, [("Authorization", TOKEN)])
+
+    assert answer.status == 404
+    assert answer.problem["title"] == "Not Found"
+
+
+def test_the_same_address_in_another_case_is_409(tenant: Callable[[], TenantClient]) -> None:
+    client = tenant()
+    client.create("Alice@x.dev", "Alice")
+
+    answer = client.http.post("/users/create", json={"email": "aLICE@X.dev", "name": "Other"})
+
+    assert answer.status_code == 409
+    assert answer.json()["title"] == "Conflict"
+
+
+def test_a_cursor_of_another_tenant_is_400(tenant: Callable[[], TenantClient]) -> None:
+    mine, theirs = tenant(), tenant()
+    for number in range(2):
+        theirs.create(f"u{number}@x.dev", "U")
+    cursor = theirs.page(limit=1)["nextCursor"]
+
+    assert theirs.page(limit=1, cursor=cursor)["users"]
+    assert mine.http.get("/users", params={"cursor": cursor}).status_code == 400
+
+
+def test_health_needs_no_token(send: Callable[..., Answer]) -> None:
+    answer = send("GET", "/health")
+
+    assert (answer.status, json.loads(answer.text)) == (200, {"status": "OK"})
+    assert answer.headers["X-Request-Id"]

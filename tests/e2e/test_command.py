@@ -1,0 +1,72 @@
+"""What the `mesh` command shows of a mesh that runs."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+from mesh.client import TenantClient
+from mesh.process import wait_until
+
+from tests.e2e.mesh_command import Mesh
+
+EVENTS = Path(__file__).parents[1] / "events"
+
+
+def test_status_as_json_says_everything_a_program_needs(mesh: Mesh) -> None:
+    report = json.loads(mesh.run("status", "--json", code=0))
+
+    assert report["state"] == "running"
+    assert report["api_url"].startswith(report["aws_endpoint_url"])
+    assert report["kafka_bootstrap_servers"]
+    assert report["qdrant_url"]
+    assert isinstance(report["consumer_lag"], int)
+    assert [each["name"] for each in report["components"]] == ["kafka", "qdrant", "aws", "poller"]
+    for each in report["components"]:
+        assert set(each) == {"name", "pid", "address", "state", "log"}
+        assert each["state"] == "running"
+        assert Path(each["log"]).exists()
+
+
+def test_everything_binds_the_loopback_interface_only(mesh: Mesh) -> None:
+    listening = [
+        connection.laddr
+        for process in mesh.processes()
+        for connection in process.net_connections()
+        if connection.status == psutil.CONN_LISTEN
+    ]
+
+    assert len(listening) >= 4
+    assert {address.ip for address in listening} == {"127.0.0.1"}
+
+
+def test_a_second_up_changes_nothing(mesh: Mesh) -> None:
+    before = mesh.status()["components"]
+
+    mesh.run("up")
+
+    assert mesh.status()["components"] == before
+
+
+def test_logs_show_components_and_functions(mesh: Mesh, tenant: Callable[[], TenantClient]) -> None:
+    client = tenant()
+    client.create("secret-address@x.dev", "Ada", "a private profile")
+
+    assert wait_until(lambda: '"batch"' in mesh.run("logs", "poller"), 30)
+    assert wait_until(lambda: client.tenant in mesh.run("logs", "create_user"), 30)
+    lines = mesh.run("logs", "create_user")
+    assert '"route":"/users/create"' in lines
+    for private in ("secret-address", "Bearer", "a private profile"):
+        assert private not in lines
+    assert "There is no function 'nothing'" in mesh.run("logs", "nothing", code=2)
+
+
+def test_invoke_runs_a_function_with_an_event_from_a_file(mesh: Mesh, tmp_path: Path) -> None:
+    assert mesh.run("invoke", "enrich", "-e", str(EVENTS / "kafka" / "two_partitions.json")).strip() == "null"
+
+    broken = tmp_path / "broken.json"
+    broken.write_text("{")
+    assert "is not JSON" in mesh.run("invoke", "enrich", "-e", str(broken), code=2)
+    empty = tmp_path / "empty.json"
+    empty.write_text("{}")
+    assert "error" in mesh.run("invoke", "search", "-e", str(empty), code=1).lower()

@@ -1,0 +1,142 @@
+"""From create to searchable, over HTTP, and never across tenants."""
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+from kafka import KafkaProducer
+from mesh.client import TenantClient
+from mesh.process import wait_until
+from users.events import user_created
+from users.model import User
+
+from tests.e2e.mesh_command import Mesh
+
+SEARCHABLE_SECONDS = 60
+NewTenant = Callable[[], TenantClient]
+
+
+def becomes_searchable(client: TenantClient, profile: str) -> bool:
+    return wait_until(
+        lambda: any(hit["profile"] == profile for hit in client.search(profile, 50)), SEARCHABLE_SECONDS
+    )
+
+
+@contextmanager
+def stopped(pid: int) -> Iterator[None]:
+    """Freeze a process: it holds its port and answers nothing."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def produce(mesh: Mesh, *users: User) -> None:
+    producer = KafkaProducer(bootstrap_servers=mesh.status()["kafka_bootstrap_servers"])
+    for user in users:
+        record = user_created(user)
+        producer.send("user.events", key=record.key, value=record.value, headers=record.headers)
+    producer.flush()
+    producer.close()
+
+
+def given_user(tenant: str, profile: str, user_id: int = 123) -> User:
+    return User(
+        id=user_id,
+        tenant_id=tenant,
+        email="pat@x.dev",
+        name="Pat",
+        profile=profile,
+        created_at=datetime.now(UTC),
+    )
+
+
+def test_a_created_user_is_listed_and_found_by_meaning(tenant: NewTenant) -> None:
+    client = tenant()
+    created = client.create("ada@x.dev", "Ada", "Bakes sourdough bread every morning")
+    client.create("tim@x.dev", "Tim", "Repairs motorcycles")
+
+    assert [user["email"] for user in client.users()] == ["ada@x.dev", "tim@x.dev"]
+    assert becomes_searchable(client, "Repairs motorcycles")
+    assert becomes_searchable(client, "Bakes sourdough bread every morning")
+    best = client.search("someone who makes loaves")[0]
+    assert best["userId"] == created["id"]
+    assert set(best) == {"userId", "email", "name", "profile", "score"}
+    assert 0 < best["score"] <= 1
+
+
+def test_tenants_with_the_same_people_see_only_their_own(tenant: NewTenant) -> None:
+    clients = [tenant(), tenant()]
+    for client in clients:
+        client.create("same@x.dev", "Same Name", f"Works for {client.tenant}")
+    for client in clients:
+        assert becomes_searchable(client, f"Works for {client.tenant}")
+
+    for client, other in (clients, reversed(clients)):
+        found = client.search(f"Works for {other.tenant}", 50)
+        assert [hit["profile"] for hit in found] == [f"Works for {client.tenant}"]
+        assert [user["tenantId"] for user in client.users()] == [client.tenant]
+
+
+def test_one_id_in_two_tenants_is_two_users(mesh: Mesh, tenant: NewTenant) -> None:
+    first, second = tenant(), tenant()
+
+    produce(mesh, given_user(first.tenant, "collects stamps"), given_user(second.tenant, "collects coins"))
+
+    assert becomes_searchable(first, "collects stamps")
+    assert becomes_searchable(second, "collects coins")
+    assert len(first.search("Pat", 50)) == len(second.search("Pat", 50)) == 1
+
+
+def test_an_event_that_comes_twice_is_one_result(mesh: Mesh, tenant: NewTenant) -> None:
+    client = tenant()
+
+    produce(mesh, *[given_user(client.tenant, "swims")] * 3, given_user(client.tenant, "dives", 124))
+
+    assert becomes_searchable(client, "dives")
+    assert sorted(hit["profile"] for hit in client.search("Pat", 50)) == ["dives", "swims"]
+
+
+def test_a_poison_record_does_not_hold_up_the_good_ones(mesh: Mesh, tenant: NewTenant) -> None:
+    client = tenant()
+    producer = KafkaProducer(bootstrap_servers=mesh.status()["kafka_bootstrap_servers"])
+    for partition in range(6):
+        producer.send("user.events", key=b"tenant-a:1", value=b"{not json", partition=partition).get(30)
+    producer.close()
+
+    client.create("after@x.dev", "After", "came after the poison")
+
+    assert becomes_searchable(client, "came after the poison")
+    assert wait_until(lambda: "poison record passed over" in mesh.run("logs", "enrich"), SEARCHABLE_SECONDS)
+
+
+def test_nothing_is_lost_while_qdrant_does_not_answer(mesh: Mesh, tenant: NewTenant) -> None:
+    client = tenant()
+    client.create("warm@x.dev", "Warm", "is there before")
+    assert becomes_searchable(client, "is there before")
+
+    with stopped(mesh.component("qdrant")["pid"]):
+        client.create("late@x.dev", "Late", "was created meanwhile")
+        answer = client.http.get("/ai/users/search", params={"query": "anyone"})
+        assert answer.status_code == 503
+        assert answer.headers["Retry-After"]
+        assert wait_until(lambda: mesh.status()["mappings"][0]["retries"] > 0, SEARCHABLE_SECONDS)
+
+    assert becomes_searchable(client, "was created meanwhile")
+
+
+def test_without_kafka_a_create_is_refused_and_can_be_tried_again(mesh: Mesh, tenant: NewTenant) -> None:
+    client = tenant()
+    client.create("warm@x.dev", "Warm")
+
+    with stopped(mesh.component("kafka")["pid"]):
+        refused = client.http.post("/users/create", json={"email": "eve@x.dev", "name": "Eve"})
+
+    assert refused.status_code == 503
+    assert refused.headers["Content-Type"] == "application/problem+json"
+    assert [user["email"] for user in client.users()] == ["warm@x.dev"]
+    client.create("eve@x.dev", "Eve")
+    assert [user["email"] for user in client.users()] == ["warm@x.dev", "eve@x.dev"]

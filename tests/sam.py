@@ -1,0 +1,54 @@
+"""What template.yaml gives to a function, read as a deployment would resolve it."""
+
+from functools import cache
+from typing import Any
+
+from kafka_esm import intrinsics
+from mesh import paths
+
+FUNCTION = "AWS::Serverless::Function"
+TABLE_NAME = "event-mesh-users"
+_DEPLOYMENT = {
+    "KafkaBootstrapServers": "kafka-0:9092,kafka-1:9092",
+    "KafkaSecretArn": "arn:aws:secretsmanager:us-east-1:000000000000:secret:kafka",
+    "QdrantUrl": "http://qdrant:6333",
+    "UsersTable": TABLE_NAME,  # a resource, whose !Ref is its name
+}
+
+
+@cache
+def template() -> dict[str, Any]:
+    """Return template.yaml, its intrinsic functions as they are written."""
+    return intrinsics.parse(paths.TEMPLATE.read_text(encoding="utf-8"))
+
+
+def resources(kind: str) -> dict[str, dict[str, Any]]:
+    """Return the properties of every resource of a type, by logical id."""
+    return {
+        logical_id: resource["Properties"]
+        for logical_id, resource in template()["Resources"].items()
+        if resource["Type"] == kind
+    }
+
+
+def functions() -> dict[str, dict[str, Any]]:
+    """Return the properties of every function, by the name of its folder under functions/."""
+    return {
+        properties["CodeUri"].removeprefix("functions/").rstrip("/"): properties
+        for properties in resources(FUNCTION).values()
+    }
+
+
+def environment(function: str) -> dict[str, str]:
+    """Return the environment variables that a function is deployed with."""
+    shared = template()["Globals"]["Function"]["Environment"]["Variables"]
+    own = functions()[function]["Environment"]["Variables"]
+    return {name: str(value) for name, value in resolve({**shared, **own}).items()}
+
+
+def resolve(value: Any) -> Any:
+    """Return a part of the template with its intrinsic functions resolved."""
+    defaults = {name: rule.get("Default") for name, rule in template()["Parameters"].items()}
+    return intrinsics.resolve(
+        value, intrinsics.Scope({**defaults, **_DEPLOYMENT}, {}, template()["Conditions"])
+    )

@@ -1,0 +1,123 @@
+import json
+import logging
+import os
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import boto3
+import pytest
+from mesh.functions import load_function
+from moto import mock_aws
+
+from tests import sam
+from tests.unit import gateway
+from tests.unit.fakes import DynamoFaults, FakeKafka, FakeModel, FakeQdrant
+
+LAYERS = ("tenant_auth", "users", "vectors")
+
+
+class Function:
+    """A function in an execution environment of its own."""
+
+    def __init__(self, name: str, capsys: pytest.CaptureFixture[str]) -> None:
+        self.name = name
+        self.module = load_function(name)
+        self._capsys = capsys
+        self._lines: list[str] = []
+
+    def invoke(self, event: dict[str, Any]) -> Any:
+        """Call the handler as Lambda does, with its own copy of the event."""
+        return self.module.lambda_handler(json.loads(json.dumps(event)), gateway.LambdaContext(self.name))
+
+    def http(self, method: str, path: str, **parts: Any) -> gateway.Answer:
+        """Send a request through API Gateway."""
+        return gateway.answer(self.invoke(gateway.request(method, path, **parts)))
+
+    def lines(self) -> list[str]:
+        """Return every line that went to stdout."""
+        self._lines += self._capsys.readouterr().out.splitlines()
+        return self._lines
+
+    def logs(self, **fields: Any) -> list[dict[str, Any]]:
+        """Return the log lines that have these fields."""
+        found = [line for line in map(json.loads, self.lines()) if "_aws" not in line]
+        return [line for line in found if fields.items() <= line.items()]
+
+    def metrics(self) -> list[dict[str, Any]]:
+        """Return the metrics in CloudWatch's embedded format."""
+        return [line for line in map(json.loads, self.lines()) if "_aws" in line]
+
+
+ColdStart = Callable[[str], Function]
+
+
+@pytest.fixture
+def fresh_layers() -> Iterator[None]:
+    """Have the layers imported anew, as a new execution environment does: nothing in them is cached."""
+    imported = _take_layers()
+    yield
+    _take_layers()
+    sys.modules.update(imported)
+
+
+def _take_layers() -> dict[str, Any]:
+    names = [name for name in sys.modules if name.partition(".")[0] in LAYERS]
+    return {name: sys.modules.pop(name) for name in names}
+
+
+@pytest.fixture
+def cold_start(
+    fresh_layers: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> ColdStart:
+    """Start a function with the environment variables that template.yaml gives to it."""
+    outside = set(os.environ)
+
+    def start(name: str) -> Function:
+        for variable in set(os.environ) - outside:  # of a function that was started before
+            monkeypatch.delenv(variable)
+        for variable, value in sam.environment(name).items():
+            monkeypatch.setenv(variable, value)
+        logging.root.manager.loggerDict.pop(name, None)  # its handler has the stdout of an earlier test
+        _take_layers()
+        return Function(name, capsys)
+
+    return start
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[DynamoFaults]:
+    """The users' table, made as template.yaml says; the value makes DynamoDB fail."""
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    faults = DynamoFaults()
+    with mock_aws(config={"core": {"reset_boto3_session": False}}):  # a session is slow to make
+        (table,) = sam.resources("AWS::DynamoDB::Table").values()
+        boto3.client("dynamodb").create_table(
+            TableName=sam.TABLE_NAME,
+            **{name: table[name] for name in ("BillingMode", "AttributeDefinitions", "KeySchema")},
+        )
+        events = boto3._get_default_session().events
+        events.register("before-call.dynamodb", faults.before_call)
+        yield faults
+        events.unregister("before-call.dynamodb", faults.before_call)
+
+
+@pytest.fixture
+def kafka(monkeypatch: pytest.MonkeyPatch) -> FakeKafka:
+    fake = FakeKafka()
+    monkeypatch.setattr("kafka.KafkaProducer", fake.producer)
+    return fake
+
+
+@pytest.fixture
+def qdrant(monkeypatch: pytest.MonkeyPatch) -> FakeQdrant:
+    fake = FakeQdrant()
+    monkeypatch.setattr("qdrant_client.QdrantClient", fake.client)
+    return fake
+
+
+@pytest.fixture
+def model(monkeypatch: pytest.MonkeyPatch) -> FakeModel:
+    fake = FakeModel()
+    monkeypatch.setattr("fastembed.TextEmbedding", fake.load)
+    return fake

@@ -1,0 +1,207 @@
+"""POST /users/create: stored and announced, or neither."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.unit.conftest import ColdStart, Function
+from tests.unit.fakes import DynamoFaults, FakeKafka
+
+ALICE = {"email": "alice@tenant-a.dev", "name": "Alice Chen", "profile": "bakes bread"}
+TOKEN = "tenant-a:user-1"
+LIMIT = 64 * 1024
+
+
+@pytest.fixture
+def create_user(aws: DynamoFaults, kafka: FakeKafka, cold_start: ColdStart) -> Function:
+    return cold_start("create_user")
+
+
+def create(function: Function, token: str = TOKEN, **parts: Any) -> Any:
+    return function.http("POST", "/users/create", token=token, **(parts or {"json": ALICE}))
+
+
+def listed(cold_start: ColdStart, tenant: str = "tenant-a") -> list[str]:
+    users = cold_start("list_users").http("GET", "/users", token=f"{tenant}:user-1").json["users"]
+    return [user["email"] for user in users]
+
+
+def test_given_a_new_user_when_created_then_the_answer_is_the_user(create_user: Function) -> None:
+    answer = create(create_user)
+    user = answer.json
+    assert answer.status == 201
+    assert user.keys() == {"id", "tenantId", "email", "name", "profile", "createdAt"}
+    assert {**user, **ALICE, "tenantId": "tenant-a"} == user
+    assert user["createdAt"].endswith("Z")
+    assert answer.headers["location"] == f"/users/{user['id']}"
+    assert answer.headers["content-type"] == "application/json"
+    assert not answer.is_base64
+
+
+def test_given_a_new_user_when_created_then_the_event_is_on_the_topic_of_the_template(
+    create_user: Function, kafka: FakeKafka
+) -> None:
+    user = create(create_user).json
+    (record,) = kafka.records
+    assert record.topic == "user.events"
+    assert record.key == f"tenant-a:{user['id']}".encode()
+    assert json.loads(record.value) == {name: user[name] for name in user if name != "createdAt"}
+
+
+def test_given_a_traceparent_when_created_then_the_event_carries_it(
+    create_user: Function, kafka: FakeKafka
+) -> None:
+    parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    create(create_user, json=ALICE, headers={"traceparent": parent})
+    assert dict(kafka.records[0].headers)["traceparent"] == parent.encode()
+
+
+def test_given_no_profile_when_created_then_it_is_empty(create_user: Function) -> None:
+    assert create(create_user, json={"email": "a@b.dev", "name": "A"}).json["profile"] == ""
+
+
+def test_given_a_taken_address_in_another_case_when_created_then_409_and_no_event(
+    create_user: Function, kafka: FakeKafka
+) -> None:
+    create(create_user)
+    answer = create(create_user, json={**ALICE, "email": "Alice@Tenant-A.dev"})
+    assert answer.problem(409)["detail"] == "A user of your tenant has this e-mail address."
+    assert len(kafka.records) == 1
+
+
+def test_given_an_address_of_another_tenant_when_created_then_201(create_user: Function) -> None:
+    create(create_user, "tenant-b:user-1")
+    assert create(create_user).status == 201
+
+
+@pytest.mark.parametrize("step", ["connect", "send", "acknowledge"])
+def test_given_kafka_fails_when_created_then_503_and_the_user_is_taken_back(
+    create_user: Function, kafka: FakeKafka, cold_start: ColdStart, step: Any
+) -> None:
+    kafka.fails_to = step
+    assert create(create_user).problem(503)["detail"] == "The user was not created. Please try again."
+    assert create_user.metrics()[-1]["EventsNotPublished"] == [1]
+    assert "UsersCreated" not in create_user.metrics()[-1]
+    assert listed(cold_start) == []
+
+
+def test_given_kafka_failed_when_it_is_back_then_the_same_user_can_be_created(
+    create_user: Function, kafka: FakeKafka
+) -> None:
+    kafka.fails_to = "acknowledge"
+    create(create_user)
+    kafka.fails_to = None
+    assert create(create_user).status == 201
+    assert len(kafka.records) == 1
+
+
+def test_given_dynamodb_is_down_when_created_then_503_and_no_event(
+    create_user: Function, aws: DynamoFaults, kafka: FakeKafka
+) -> None:
+    aws.down = True
+    assert create(create_user).problem(503)
+    assert kafka.records == []
+
+
+def test_given_dynamodb_and_kafka_are_down_when_created_then_503(
+    create_user: Function, aws: DynamoFaults, kafka: FakeKafka, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def send(*_: Any) -> None:
+        aws.down = True
+        raise create_user.module.UnavailableError
+
+    monkeypatch.setattr("users.publisher.EventPublisher.publish", send)
+    assert create(create_user).problem(503)
+
+
+def test_given_conflicting_transactions_when_created_then_it_is_tried_again(
+    create_user: Function, aws: DynamoFaults
+) -> None:
+    aws.answer("TransactionCanceledException", ["TransactionConflict", "None"])
+    assert create(create_user).status == 201
+
+
+def test_given_endless_conflicts_when_created_then_503(create_user: Function, aws: DynamoFaults) -> None:
+    aws.answer("TransactionCanceledException", ["TransactionConflict", "None"], times=100)
+    assert create(create_user).problem(503)
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (None, 422),
+        ("", 422),
+        ("{not json", 422),
+        (b'{"email":"a@b.dev","name":"\xff"}', 400),
+        ("[]", 422),
+        ("1", 422),
+        ("null", 422),
+        ('"text"', 422),
+        ("NaN", 422),
+        ('{"email":"a@b.dev","name":"\\ud800"}', 422),
+        ('{"email":"a\\udfff@b.dev","name":"A"}', 422),
+        ('{"email":"a@b.dev","name":"A","\\ud800":1}', 422),
+    ],
+)
+def test_given_a_bad_body_when_sent_then_it_is_a_problem_and_nothing_is_stored(
+    create_user: Function, aws: DynamoFaults, body: Any, status: int
+) -> None:
+    answer = create(create_user, body=body, headers={"Content-Type": "application/json"})
+    assert answer.problem(status)
+    assert aws.requests == []
+
+
+@pytest.mark.parametrize("body", ["[" * 30_000, '{"a":' * 9_000, '{"email":' + "[" * 5_000 + "]" * 5_000 + "}"])
+def test_given_a_deeply_nested_body_when_sent_then_the_client_is_at_fault(
+    create_user: Function, body: str
+) -> None:
+    answer = create(create_user, body=body)
+    assert answer.problem(400 if answer.status == 400 else 422)  # which one is up to Python's JSON parser
+
+
+def test_given_a_key_twice_when_sent_then_the_last_one_counts(create_user: Function) -> None:
+    body = '{"email":"not an address","email":"a@b.dev","name":"A"}'
+    assert create(create_user, body=body).json["email"] == "a@b.dev"
+
+
+@pytest.mark.parametrize(
+    ("change", "pointer"),
+    [
+        ({"email": 1}, "body.email"),
+        ({"email": None}, "body.email"),
+        ({"email": "alice"}, "body.email"),
+        ({"name": ["Alice"]}, "body.name"),
+        ({"name": "   "}, "body.name"),
+        ({"name": "n" * 201}, "body.name"),
+        ({"profile": 1.5}, "body.profile"),
+        ({"profile": "p" * 2001}, "body.profile"),
+        ({"id": 1}, "body.id"),
+        ({"tenantId": "tenant-b"}, "body.tenantId"),
+        ({"tenant_id": "tenant-b"}, "body.tenant_id"),
+    ],
+)
+def test_given_a_wrong_field_when_sent_then_422_names_it(
+    create_user: Function, change: dict[str, Any], pointer: str
+) -> None:
+    problem = create(create_user, json={**ALICE, **change}).problem(422)
+    assert [error["pointer"] for error in problem["errors"]] == [pointer]
+
+
+def test_given_no_fields_when_sent_then_422_names_those_that_are_required(create_user: Function) -> None:
+    problem = create(create_user, json={}).problem(422)
+    assert [error["pointer"] for error in problem["errors"]] == ["body.email", "body.name"]
+
+
+def test_given_64_kib_when_sent_then_they_are_read(create_user: Function) -> None:
+    assert create(create_user, body=json.dumps(ALICE).ljust(LIMIT)).status == 201
+
+
+@pytest.mark.parametrize("body", ["x" * (LIMIT + 1), b"x" * (LIMIT + 1), "é" * (LIMIT // 2) + "x"])
+def test_given_more_than_64_kib_when_sent_then_413(create_user: Function, body: str | bytes) -> None:
+    assert create(create_user, body=body).problem(413)["detail"] == "The body is larger than 64 KiB."
+
+
+@pytest.mark.parametrize("body", ["{not json", b"\xff", "[" * 30_000, "x" * (LIMIT + 1)])
+def test_given_no_token_when_a_broken_body_is_sent_then_401(create_user: Function, body: str | bytes) -> None:
+    assert create_user.http("POST", "/users/create", body=body).problem(401)

@@ -1,0 +1,140 @@
+"""What every HTTP function owes its caller, whatever the endpoint does."""
+
+from typing import Any
+
+import pytest
+
+from tests.unit import gateway
+from tests.unit.conftest import ColdStart, Function
+from tests.unit.fakes import DynamoFaults, FakeKafka, FakeModel, FakeQdrant
+
+ENDPOINTS = {
+    "create_user": ("POST", "/users/create", {"json": {"email": "a@b.dev", "name": "A"}}, 201),
+    "list_users": ("GET", "/users", {}, 200),
+    "search": ("GET", "/ai/users/search", {"query": {"query": "chef"}}, 200),
+}
+
+
+class Endpoint:
+    def __init__(self, function: Function) -> None:
+        self.function = function
+        self.method, self.path, self.parts, self.success = ENDPOINTS[function.name]
+
+    def call(self, **more: Any) -> gateway.Answer:
+        return self.function.http(self.method, self.path, **{**self.parts, **more})
+
+
+@pytest.fixture(params=ENDPOINTS)
+def endpoint(
+    request: pytest.FixtureRequest,
+    aws: DynamoFaults,
+    kafka: FakeKafka,
+    qdrant: FakeQdrant,
+    model: FakeModel,
+    cold_start: ColdStart,
+) -> Endpoint:
+    return Endpoint(cold_start(request.param))
+
+
+def test_given_a_token_when_called_then_it_succeeds_with_a_request_id(endpoint: Endpoint) -> None:
+    answer = endpoint.call(token="tenant-a:user-1")
+    assert answer.status == endpoint.success
+    assert answer.headers["x-request-id"] == gateway.REQUEST_ID
+
+
+@pytest.mark.parametrize(
+    "authorization",
+    [
+        [],
+        ["tenant-a:user-1"],
+        ["bearer tenant-a:user-1"],
+        ["Bearer tenant-a:user-1:admin"],
+        ["Bearer tenant-a:user-1 "],
+        ["Bearer tenant-a:user-1\n"],
+        ["Bearer tenänt:user-1"],
+        ["Bearer tenant-a:user-1", "Bearer tenant-a:user-1"],
+        ["Bearer tenant-a:user-1", ""],
+    ],
+)
+def test_given_no_good_token_when_called_then_401(endpoint: Endpoint, authorization: list[str]) -> None:
+    answer = endpoint.call(headers={"Authorization": authorization} if authorization else {})
+    assert answer.problem(401)["detail"] == "Send one header 'Authorization: Bearer <tenant>:<user>'."
+    assert answer.headers["www-authenticate"] == "Bearer"
+
+
+def test_given_lower_case_header_names_when_called_then_it_succeeds(endpoint: Endpoint) -> None:
+    assert endpoint.call(headers={"authorization": "Bearer tenant-a:user-1"}).status == endpoint.success
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "OPTIONS", "HEAD"])
+def test_given_another_method_when_called_then_405_says_which_is_allowed(
+    endpoint: Endpoint, method: str
+) -> None:
+    answer = endpoint.function.http(method, endpoint.path, token="tenant-a:user-1")
+    assert method in answer.problem(405)["detail"]
+    assert answer.headers["allow"] == endpoint.method
+
+
+@pytest.mark.parametrize("path", ["/", "/nothing", "/docs", "/redoc", "/openapi.json"])
+def test_given_another_path_when_called_then_404(endpoint: Endpoint, path: str) -> None:
+    assert endpoint.function.http("GET", path).problem(404)["detail"] == f"There is nothing at {path}."
+
+
+def test_given_a_slash_too_many_when_called_then_404_and_no_redirect(endpoint: Endpoint) -> None:
+    answer = endpoint.function.http(endpoint.method, endpoint.path + "/", token="tenant-a:user-1")
+    assert answer.problem(404)
+
+
+def test_given_a_request_id_of_the_client_when_called_then_the_gateways_counts(endpoint: Endpoint) -> None:
+    answer = endpoint.call(token="tenant-a:user-1", headers={"X-Request-Id": "mine"})
+    assert answer.headers["x-request-id"] == gateway.REQUEST_ID
+
+
+def test_given_an_unforeseen_error_when_called_then_500_says_nothing_and_the_log_everything(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> None:
+        raise RuntimeError("no route to 10.0.0.7:6333")
+
+    for name in {"user_store", "embed"} & vars(endpoint.function.module).keys():
+        monkeypatch.setattr(endpoint.function.module, name, fail)
+    problem = endpoint.call(token="tenant-a:user-1").problem(500)
+    assert problem["detail"] == f"Something went wrong here. Please report {gateway.REQUEST_ID}."
+    (line,) = endpoint.function.logs(level="ERROR", request_id=gateway.REQUEST_ID, tenant="tenant-a")
+    assert "no route to 10.0.0.7:6333" in line["exception"]
+    assert endpoint.function.logs(message="request", status=500)
+
+
+def test_given_a_request_when_answered_then_the_access_log_tells_who_what_and_how_long(
+    endpoint: Endpoint,
+) -> None:
+    endpoint.call(token="tenant-a:user-1")
+    (line,) = endpoint.function.logs(message="request")
+    assert line["service"] == line["function_name"] == endpoint.function.name
+    assert (line["tenant"], line["request_id"]) == ("tenant-a", gateway.REQUEST_ID)
+    assert (line["method"], line["route"], line["status"]) == (
+        endpoint.method,
+        endpoint.path,
+        endpoint.success,
+    )
+    assert line["duration_ms"] >= 0
+
+
+def test_given_a_tenants_request_when_the_next_has_no_token_then_its_line_names_no_tenant(
+    endpoint: Endpoint,
+) -> None:
+    endpoint.call(token="tenant-a:user-1")
+    endpoint.call()
+    assert ["tenant" in line for line in endpoint.function.logs(message="request")] == [True, False]
+
+
+def test_given_a_request_when_answered_then_its_metrics_are_in_the_namespace_of_the_template(
+    endpoint: Endpoint,
+) -> None:
+    endpoint.call(token="tenant-a:user-1")
+    line = endpoint.function.metrics()[-1]
+    (metrics,) = line["_aws"]["CloudWatchMetrics"]
+    assert metrics["Namespace"] == "EventMesh"
+    assert metrics["Dimensions"] == [["service"]]
+    assert line["service"] == endpoint.function.name
+    assert line["Requests"] == [1]
