@@ -1,15 +1,16 @@
-# Everything runs from .venv; nothing needs an activated environment.
+# Everything runs from .venv, which the first target makes; nothing needs an activated environment.
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+TYPED := infra layers tests/bench tests/e2e bootstrap.py
 
 .PHONY: help
 help: ## show the targets
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*## ' Makefile | awk -F ':.*## ' '{printf "  make %-6s %s\n", $$1, $$2}'
 
 .PHONY: demo
-demo: up ## bring the mesh up, create users in two tenants, find them by meaning
+demo: up ## create users in two tenants, find them by meaning, show that no tenant sees another's
 	@$(BIN)/mesh demo
 
 .PHONY: up
@@ -20,6 +21,31 @@ up: $(INSTALLED) ## build, start and deploy the mesh on this machine
 down: $(INSTALLED) ## stop the mesh
 	@$(BIN)/mesh down
 
-$(INSTALLED): pyproject.toml uv.lock
+.PHONY: test
+test: lint ## the whole gate: lint, format, types, every test
+	$(BIN)/pytest
+
+.PHONY: lint
+lint: $(INSTALLED) ## lint, format and types alone
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy $(TYPED)
+	@for app in functions/*/app.py; do $(BIN)/mypy $$app || exit 1; done
+
+.PHONY: bench
+bench: up ## measure the running mesh, each figure beside its floor
+	@$(BIN)/python tests/bench/latency.py
+
+.PHONY: lock
+lock: $(INSTALLED) ## write what is derived: uv.lock, the layers' requirements.txt, docs/openapi.json
+	@$(BIN)/uv lock
+	@for group in tenant-auth users vectors; do $(call export,$$group,layers/$$(echo $$group | tr - _)); done
+	@$(call export,enrich,functions/enrich)
+	@$(BIN)/mesh openapi > docs/openapi.json
+
+export = $(BIN)/uv export --quiet --frozen --only-group $(1) --no-hashes --no-annotate --no-header \
+	--no-emit-package boto3 --format requirements-txt > $(2)/requirements.txt
+
+$(INSTALLED): pyproject.toml uv.lock bootstrap.py
 	@$(PYTHON) bootstrap.py
 	@touch $@

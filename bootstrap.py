@@ -5,7 +5,6 @@ It needs Python 3.11 or later and the package index, nothing else.
 
 import subprocess
 import sys
-import tomllib
 import venv
 from pathlib import Path
 
@@ -22,31 +21,25 @@ def main() -> None:
             "Name another one: make PYTHON=python3.12 …"
         )
     print("Installing into .venv", flush=True)
-    try:
-        venv.create(_VENV, with_pip=True)
-    except subprocess.CalledProcessError:
-        sys.exit("This Python cannot make environments. On Debian and Ubuntu: apt install python3-venv")
-    _run([str(_VENV / "bin" / "pip"), "install", "--quiet", "--disable-pip-version-check", _uv()])
-    _run(
-        [
-            str(_VENV / "bin" / "uv"),
-            "sync",
-            "--quiet",
-            "--frozen",
-            "--inexact",
-            "--python",
-            str(_VENV / "bin" / "python"),
-        ]
-    )
+    uv = _VENV / "bin" / "uv"
+    if not uv.exists():
+        try:
+            venv.create(_VENV, clear=True, with_pip=True)
+        except subprocess.CalledProcessError:
+            sys.exit("This Python cannot make environments. On Debian and Ubuntu: apt install python3-venv")
+        _run(str(_VENV / "bin" / "pip"), "install", "--quiet", "--disable-pip-version-check", _uv())
+    _run(str(uv), "sync", "--quiet", "--frozen", "--inexact", "--python", str(_VENV / "bin" / "python"))
 
 
 def _uv() -> str:
     """Return uv at the locked version."""
+    import tomllib  # not at the top: an older Python shall get as far as its error message
+
     packages = tomllib.loads((_ROOT / "uv.lock").read_text())["package"]
     return next(f"uv=={package['version']}" for package in packages if package["name"] == "uv")
 
 
-def _run(command: list[str]) -> None:
+def _run(*command: str) -> None:
     if subprocess.run(command, cwd=_ROOT, check=False).returncode:
         sys.exit("The installation failed, see above. Is the package index reachable?")
 

@@ -33,7 +33,7 @@ class Ports:
 def up(ports: Ports, progress: Progress) -> State:
     """Return the state of a mesh that runs the present sources, starting and deploying what is needed.
 
-    Whatever goes wrong, nothing half-started is left. MeshError says what it was.
+    Whatever goes wrong while it starts, nothing half-started is left. MeshError says what it was.
     """
     state = load()
     if state.state == "degraded":
@@ -47,41 +47,33 @@ def up(ports: Ports, progress: Progress) -> State:
     build.build(sources)
     if state.state == "running" and state.sources == sources:
         return state
+    if state.state == "running":
+        _deploy(state, sources, progress)  # if that fails, what was deployed before goes on
+        return state
     with _cleaned_up(state):
-        if state.state == "stopped":
-            components.clean()
-            _start_stores(state, ports, progress)
+        components.clean()
+        _start_stores(state, ports, progress)
         _deploy(state, sources, progress)
     return state
 
 
 def _start_stores(state: State, ports: Ports, progress: Progress) -> None:
-    """Start the AWS API, Kafka and Qdrant side by side, but for those whose address is given."""
-    environ = os.environ
-    plan: list[tuple[str, str | None, Callable[[int], Component], int | None, str]] = [
-        (components.AWS, environ.get("AWS_ENDPOINT_URL"), components.start_aws, ports.aws, "--aws-port"),
-        (
-            components.KAFKA,
-            environ.get("KAFKA_BOOTSTRAP_SERVERS"),
-            components.start_kafka,
-            ports.kafka,
-            "--kafka-port",
-        ),
-        (
-            components.QDRANT,
-            environ.get("QDRANT_URL"),
-            components.start_qdrant,
-            ports.qdrant,
-            "--qdrant-port",
-        ),
+    """Start Kafka, Qdrant and the AWS API side by side, but for those whose address is given.
+
+    What uses another comes after it, and so is stopped before it.
+    """
+    stores = [
+        (components.KAFKA, "KAFKA_BOOTSTRAP_SERVERS", components.start_kafka, ports.kafka),
+        (components.QDRANT, "QDRANT_URL", components.start_qdrant, ports.qdrant),
+        (components.AWS, "AWS_ENDPOINT_URL", components.start_aws, ports.aws),
     ]
-    for name, given, start, port, option in plan:
-        if given:
+    for name, variable, start, port in stores:
+        if given := os.environ.get(variable):
             progress(f"Using {name} at {given}")
             component = Component(name, given.rstrip("/"))
         else:
             progress(f"Starting {name}")
-            component = start(process.claim_port(port, option))
+            component = start(process.claim_port(port, f"--{name}-port"))
         state.components.append(component)
         state.save()
     for component in state.components:

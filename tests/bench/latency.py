@@ -1,6 +1,6 @@
 """How fast the running mesh is, each figure beside its floor, measured in the same run.
 
-.venv/bin/python tests/bench/mesh.py      (make bench brings the mesh up first)
+.venv/bin/python tests/bench/latency.py      (make bench brings the mesh up first)
 """
 
 import os
