@@ -68,6 +68,7 @@ def build(sources: str) -> None:
         **base_environment(),
         "PATH": f"{tools}{os.pathsep}{os.environ.get('PATH', '')}",
         "SAM_CLI_TELEMETRY": "0",
+        "__SAM_CLI_APP_DIR": str(paths.CACHE / "sam"),  # or it makes ~/.aws-sam
         "AWS_DEFAULT_REGION": "us-east-1",
     }
     _run(

@@ -6,7 +6,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from mesh import build, gateway, paths, process
+from mesh import build, ministack, paths, process
 from mesh.aws import STACK, client, physical_id
 from mesh.errors import MeshError
 
@@ -21,6 +21,7 @@ def parameters(kafka_bootstrap_servers: str, qdrant_url: str) -> dict[str, str]:
         "KafkaBootstrapServers": kafka_bootstrap_servers,
         "KafkaSecretArn": "",
         "QdrantUrl": qdrant_url,
+        "EnrichConcurrency": "2",  # a worker takes 330 MB, and there are 6 partitions
     }
 
 
@@ -57,10 +58,10 @@ def deploy(endpoint_url: str, given: Mapping[str, str], sources: str) -> str:
         raise MeshError(f"The deployment ended as {status}:\n{_failures(cloudformation)}")
     [stack] = cloudformation.describe_stacks(StackName=STACK)["Stacks"]
     outputs = {each["OutputKey"]: each["OutputValue"] for each in stack["Outputs"]}
-    stage = resolved(template, given)["StageName"]
+    values = resolved(template, given)
     _remove_uploads(endpoint_url)
-    gateway.complete(endpoint_url, outputs["ApiId"], stage)
-    return f"{endpoint_url}/restapis/{outputs['ApiId']}/{stage}/_user_request_"
+    ministack.complete(endpoint_url, outputs["ApiId"], values)
+    return f"{endpoint_url}/restapis/{outputs['ApiId']}/{values['StageName']}/_user_request_"
 
 
 def function_name(endpoint_url: str, function: str) -> str:

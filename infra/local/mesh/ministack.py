@@ -1,10 +1,13 @@
-"""What MiniStack leaves out when CloudFormation gives it a REST API: `ANY` methods and gateway responses.
+"""What MiniStack's CloudFormation leaves out of our stack, put in from the deployed template.
 
-Both stand in the API's OpenAPI body, which the deployed template holds, so they are put in from there: the
-template stays the only place that says what the API is. Where nothing is missing nothing is done.
+It imports a REST API's body without `ANY` methods and gateway responses, and functions without their reserved
+concurrency. The template stays the only place that says what they are; an emulator (or a later MiniStack)
+that has them all is left as it is.
 """
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 from mesh.aws import REGION, STACK, client, physical_id
 
@@ -13,14 +16,27 @@ _INTEGRATION = "x-amazon-apigateway-integration"
 _RESPONSES = "x-amazon-apigateway-gateway-responses"
 
 
-def complete(endpoint_url: str, api_id: str, stage: str) -> None:
-    """Add the methods and gateway responses that the API lacks, and deploy it again."""
-    api = client("apigateway", endpoint_url)
+def complete(endpoint_url: str, api_id: str, parameters: Mapping[str, str]) -> None:
+    """Add what the deployed stack lacks; `parameters` are the template's, with the values they got."""
     cloudformation = client("cloudformation", endpoint_url)
-    resources = api.get_resources(restApiId=api_id, embed=["methods"])["items"]
-    lacking = {each["path"]: each["id"] for each in resources if not each.get("resourceMethods")}
     template = cloudformation.get_template(StackName=STACK, TemplateStage="Processed")["TemplateBody"]
-    body = template["Resources"]["Api"]["Properties"]["Body"]
+    resources = template["Resources"]
+    _complete_api(endpoint_url, api_id, parameters["StageName"], resources["Api"]["Properties"]["Body"])
+    for function, parameter in (
+        ("SearchFunction", "SearchConcurrency"),
+        ("EnrichFunction", "EnrichConcurrency"),
+    ):
+        if parameters[parameter] != "0":
+            client("lambda", endpoint_url).put_function_concurrency(
+                FunctionName=physical_id(endpoint_url, function),
+                ReservedConcurrentExecutions=int(parameters[parameter]),
+            )
+
+
+def _complete_api(endpoint_url: str, api_id: str, stage: str, body: Mapping[str, Any]) -> None:
+    api = client("apigateway", endpoint_url)
+    found = api.get_resources(restApiId=api_id, embed=["methods"])["items"]
+    lacking = {each["path"]: each["id"] for each in found if not each.get("resourceMethods")}
     methods = {path: item[_ANY] for path, item in body["paths"].items() if _ANY in item and path in lacking}
     if not methods:
         return
