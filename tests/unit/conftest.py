@@ -1,8 +1,10 @@
+import io
 import json
 import logging
 import os
 import sys
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Any
 
 import boto3
@@ -17,12 +19,21 @@ from tests.unit.fakes import DynamoFaults, FakeKafka, FakeModel, FakeQdrant
 LAYERS = ("tenant_auth", "users", "vectors")
 
 
+class Stdout(io.TextIOBase):
+    """Whatever stdout is at the moment: pytest gives every phase of a test its own."""
+
+    def write(self, text: str) -> int:
+        return sys.stdout.write(text)
+
+
 class Function:
     """A function in an execution environment of its own."""
 
     def __init__(self, name: str, capsys: pytest.CaptureFixture[str]) -> None:
         self.name = name
+        logging.root.manager.loggerDict.pop(name, None)  # with the state that an earlier test left in it
         self.module = load_function(name)
+        self.module.logger.registered_handler.setStream(Stdout())
         self._capsys = capsys
         self._lines: list[str] = []
 
@@ -78,28 +89,32 @@ def cold_start(
             monkeypatch.delenv(variable)
         for variable, value in sam.environment(name).items():
             monkeypatch.setenv(variable, value)
-        logging.root.manager.loggerDict.pop(name, None)  # its handler has the stdout of an earlier test
         _take_layers()
         return Function(name, capsys)
 
     return start
 
 
+@cache
+def _session() -> boto3.Session:
+    """Return the one session of all tests: they are slow to make."""
+    return boto3.Session(region_name="us-east-1")
+
+
 @pytest.fixture
 def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[DynamoFaults]:
     """The users' table, made as template.yaml says; the value makes DynamoDB fail."""
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     faults = DynamoFaults()
-    with mock_aws(config={"core": {"reset_boto3_session": False}}):  # a session is slow to make
+    with mock_aws(config={"core": {"reset_boto3_session": False}}):
+        monkeypatch.setattr(boto3, "DEFAULT_SESSION", _session())
         (table,) = sam.resources("AWS::DynamoDB::Table").values()
         boto3.client("dynamodb").create_table(
             TableName=sam.TABLE_NAME,
             **{name: table[name] for name in ("BillingMode", "AttributeDefinitions", "KeySchema")},
         )
-        events = boto3._get_default_session().events
-        events.register("before-call.dynamodb", faults.before_call)
+        _session().events.register("before-call.dynamodb", faults.before_call)
         yield faults
-        events.unregister("before-call.dynamodb", faults.before_call)
+        _session().events.unregister("before-call.dynamodb", faults.before_call)
 
 
 @pytest.fixture

@@ -164,8 +164,8 @@ class DynamoFaults:
         error = {"Error": {"Code": code, "Message": "on request"}, "CancellationReasons": cancelled}
         self._errors += [error] * times
 
-    def before_call(self, model: Any, **_: Any) -> tuple[Any, dict[str, Any]] | None:
-        """Handle botocore's event of the name."""
+    def before_call(self, model: Any, **_: Any) -> Any:
+        """Handle botocore's event of the name: what it returns is the response."""
         self.requests.append(model.name)
         if self.down:
             raise EndpointConnectionError(endpoint_url="https://dynamodb.internal:8000")

@@ -132,12 +132,13 @@ def test_given_endless_conflicts_when_created_then_503(create_user: Function, aw
     [
         (None, 422),
         ("", 422),
-        ("{not json", 422),
+        ("{not json", 400),
         (b'{"email":"a@b.dev","name":"\xff"}', 400),
         ("[]", 422),
         ("1", 422),
         ("null", 422),
         ('"text"', 422),
+        ("[1", 400),
         ("NaN", 422),
         ('{"email":"a@b.dev","name":"\\ud800"}', 422),
         ('{"email":"a\\udfff@b.dev","name":"A"}', 422),
@@ -152,7 +153,9 @@ def test_given_a_bad_body_when_sent_then_it_is_a_problem_and_nothing_is_stored(
     assert aws.requests == []
 
 
-@pytest.mark.parametrize("body", ["[" * 30_000, '{"a":' * 9_000, '{"email":' + "[" * 5_000 + "]" * 5_000 + "}"])
+@pytest.mark.parametrize(
+    "body", ["[" * 30_000, '{"a":' * 9_000, '{"email":' + "[" * 5_000 + "]" * 5_000 + "}"]
+)
 def test_given_a_deeply_nested_body_when_sent_then_the_client_is_at_fault(
     create_user: Function, body: str
 ) -> None:
@@ -202,6 +205,14 @@ def test_given_more_than_64_kib_when_sent_then_413(create_user: Function, body: 
     assert create(create_user, body=body).problem(413)["detail"] == "The body is larger than 64 KiB."
 
 
+@pytest.mark.parametrize("length", ["3", str(LIMIT + 1), "no number"])
+def test_given_a_content_length_when_more_than_64_kib_are_sent_then_413(
+    create_user: Function, length: str
+) -> None:
+    assert create(create_user, body="x" * (LIMIT + 1), headers={"Content-Length": length}).problem(413)
+
+
 @pytest.mark.parametrize("body", ["{not json", b"\xff", "[" * 30_000, "x" * (LIMIT + 1)])
 def test_given_no_token_when_a_broken_body_is_sent_then_401(create_user: Function, body: str | bytes) -> None:
-    assert create_user.http("POST", "/users/create", body=body).problem(401)
+    headers = {"Content-Length": str(len(body))}
+    assert create_user.http("POST", "/users/create", body=body, headers=headers).problem(401)

@@ -91,7 +91,9 @@ def test_given_two_tenants_when_one_lists_then_it_sees_only_its_own(list_users: 
     assert emails(page(list_users, "tenant-b")) == made
 
 
-def test_given_a_prefix_of_a_tenants_name_when_listed_then_its_users_are_not_seen(list_users: Function) -> None:
+def test_given_a_prefix_of_a_tenants_name_when_listed_then_its_users_are_not_seen(
+    list_users: Function,
+) -> None:
     stored("tenant-a1", 1)
     assert emails(page(list_users, "tenant-a")) == []
 

@@ -1,16 +1,24 @@
 """No log line, of any library, at INFO, says who a user is, what a token is, or what was searched for."""
 
+import json
 import logging
+from typing import NamedTuple
 
 import pytest
+from mesh import paths
 
 from tests.unit.conftest import ColdStart
 from tests.unit.fakes import DynamoFaults, FakeKafka, FakeModel, FakeQdrant
-from tests.unit.functions.test_enrich import TWO_PARTITIONS
 
 PRIVATE = ("user-1", "Bearer", "alice@", "Alice", "machine learning", "Okafor", "who-bakes-bread", "Berlin")
+BATCH = paths.ROOT / "tests" / "events" / "kafka" / "two_partitions.json"
 TOKEN = "tenant-a:user-1"
 ALICE = {"email": "alice@tenant-a.dev", "name": "Alice Chen", "profile": "moved to Berlin"}
+
+
+class Lines(NamedTuple):
+    printed: list[str]
+    logged: list[str]
 
 
 @pytest.fixture
@@ -21,7 +29,7 @@ def lines(
     model: FakeModel,
     cold_start: ColdStart,
     caplog: pytest.LogCaptureFixture,
-) -> list[str]:
+) -> Lines:
     """Everything that is printed or logged while users are created, refused, listed, indexed and found."""
     caplog.set_level(logging.INFO)
     create_user = cold_start("create_user")
@@ -36,17 +44,26 @@ def lines(
     list_users.http("GET", "/users", token=TOKEN)
     printed += list_users.lines()
     enrich = cold_start("enrich")
-    enrich.invoke(TWO_PARTITIONS)
+    enrich.invoke(json.loads(BATCH.read_text(encoding="utf-8")))
     printed += enrich.lines()
     search = cold_start("search")
     search.http("GET", "/ai/users/search", token=TOKEN, query={"query": "who-bakes-bread"})
     qdrant.down = True
     search.http("GET", "/ai/users/search", token=TOKEN, query={"query": "who-bakes-bread"})
-    return [*printed, *search.lines(), *caplog.text.splitlines()]
+    return Lines(printed + search.lines(), caplog.text.splitlines())
 
 
 def test_given_a_day_in_the_mesh_when_its_lines_are_read_then_nothing_private_is_in_them(
-    lines: list[str],
+    lines: Lines,
 ) -> None:
-    assert len(lines) > 20
-    assert [line for line in lines for word in PRIVATE if word in line] == []
+    assert [line for line in lines.printed + lines.logged for word in PRIVATE if word in line] == []
+
+
+def test_given_a_day_in_the_mesh_when_its_lines_are_read_then_each_is_json_and_says_whose_it_is(
+    lines: Lines,
+) -> None:
+    read = [line for line in map(json.loads, lines.printed) if "_aws" not in line]
+    assert {line["service"] for line in read} == {"create_user", "list_users", "enrich", "search"}
+    assert all(line["service"] == line["function_name"] for line in read)
+    requests = [line for line in read if line["service"] != "enrich"]
+    assert all({"request_id", "tenant"} <= line.keys() for line in requests)

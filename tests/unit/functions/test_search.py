@@ -26,9 +26,7 @@ def index(*users: tuple[str, int, str]) -> None:
 
 
 def find(function: Function, query: str, tenant: str = "tenant-a", **more: str) -> Any:
-    return function.http(
-        "GET", "/ai/users/search", token=f"{tenant}:user-1", query={"query": query, **more}
-    )
+    return function.http("GET", "/ai/users/search", token=f"{tenant}:user-1", query={"query": query, **more})
 
 
 def test_given_users_when_searched_then_the_answer_has_the_form_of_the_design(search: Function) -> None:

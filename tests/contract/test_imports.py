@@ -1,0 +1,27 @@
+"""A cold start pays for every import: no function loads what it does not use."""
+
+from collections.abc import Callable
+
+import pytest
+
+ImportedBy = Callable[[str], frozenset[str]]
+VECTOR = {"fastembed", "grpc", "numpy", "onnxruntime", "qdrant_client", "tokenizers", "vectors"}
+HTTP = {"fastapi", "mangum", "starlette", "tenant_auth"}
+TOOLS = {"hypothesis", "kafka_esm", "moto", "pytest", "typer", "uvicorn"}
+
+
+@pytest.mark.parametrize(
+    ("function", "needed", "unneeded"),
+    [
+        ("create_user", {*HTTP, "boto3", "kafka", "users"}, VECTOR),
+        ("list_users", {*HTTP, "boto3", "users"}, {*VECTOR, "kafka"}),
+        ("search", {*HTTP, "fastembed", "qdrant_client", "vectors"}, {"boto3", "kafka", "users"}),
+        ("enrich", {"fastembed", "qdrant_client", "users", "vectors"}, {*HTTP, "boto3", "kafka"}),
+    ],
+)
+def test_given_a_function_when_imported_then_only_what_it_needs_is_loaded(
+    imported_by: ImportedBy, function: str, needed: set[str], unneeded: set[str]
+) -> None:
+    packages = {module.partition(".")[0] for module in imported_by(function)}
+    assert needed - packages == set()
+    assert packages & (unneeded | TOOLS) == set()

@@ -1,0 +1,175 @@
+"""template.yaml and the code agree, and the template grants no more than the code needs."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kafka_esm.template import read_mappings
+from mesh import paths
+from pydantic import BaseModel
+from tenant_auth.settings import Settings as AuthSettings
+from users.settings import KafkaSettings, StoreSettings
+from vectors.settings import Settings as VectorsSettings
+
+from tests import sam
+
+FUNCTIONS = sorted(path.name for path in (paths.ROOT / "functions").iterdir() if (path / "app.py").exists())
+SETTINGS_OF: dict[str, type[BaseModel]] = {
+    "tenant_auth.caller": AuthSettings,
+    "users.store": StoreSettings,
+    "users.publisher": KafkaSettings,
+    "vectors.index": VectorsSettings,
+}
+REQUIREMENTS = {
+    "tenant-auth": "layers/tenant_auth",
+    "users": "layers/users",
+    "vectors": "layers/vectors",
+    "enrich": "functions/enrich",
+}
+LAYERS = {"TenantAuthLayer": "tenant_auth", "UsersLayer": "users", "VectorsLayer": "vectors"}
+ImportedBy = Callable[[str], frozenset[str]]
+
+
+def statements() -> Iterator[dict[str, Any]]:
+    for function in sam.functions().values():
+        for policy in function.get("Policies", []):
+            found = policy["Statement"]
+            yield from found if isinstance(found, list) else [found]
+
+
+def as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def test_every_function_is_in_the_template_and_has_its_files() -> None:
+    assert sorted(sam.functions()) == FUNCTIONS
+    assert [
+        name for name in FUNCTIONS if not (paths.ROOT / "functions" / name / "requirements.txt").exists()
+    ] == []
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_function_gets_exactly_the_variables_that_its_layers_read(
+    function: str, imported_by: ImportedBy
+) -> None:
+    modules = imported_by(function)
+    read = {
+        name.upper()
+        for module, settings in SETTINGS_OF.items()
+        if module in modules
+        for name in settings.model_fields
+    }
+    given = {name for name in sam.environment(function) if not name.startswith("POWERTOOLS_")}
+    assert given == read
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_function_has_exactly_the_layers_that_it_imports(function: str, imported_by: ImportedBy) -> None:
+    packages = {module.partition(".")[0] for module in imported_by(function)} & set(LAYERS.values())
+    assert {LAYERS[layer["Ref"]] for layer in sam.functions()[function]["Layers"]} == packages
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_functions_lines_and_metrics_carry_its_name(function: str) -> None:
+    environment = sam.environment(function)
+    assert environment["POWERTOOLS_SERVICE_NAME"] == function
+    assert environment["POWERTOOLS_METRICS_NAMESPACE"] == "EventMesh"
+
+
+def test_the_mapping_reads_the_producers_topic_from_its_beginning_as_a_group_of_its_own() -> None:
+    events = sam.functions()["enrich"]["Events"]
+    (mapping,) = [event["Properties"] for event in events.values() if event["Type"] == "SelfManagedKafka"]
+    producer = sam.functions()["create_user"]["Environment"]["Variables"]
+    assert mapping["StartingPosition"] == "TRIM_HORIZON"
+    assert mapping["Topics"] == [producer["USER_EVENTS_TOPIC"]] == [{"Ref": "UserEventsTopic"}]
+    assert mapping["ConsumerGroupId"] == {"Ref": "ConsumerGroupId"}
+    assert mapping["BatchSize"] == {"Ref": "EnrichBatchSize"}
+
+
+def test_our_poller_reads_the_mapping_as_the_design_says() -> None:
+    parameters = {"KafkaBootstrapServers": "a:1,b:2", "KafkaSecretArn": "", "QdrantUrl": "http://q:6333"}
+    (mapping,) = read_mappings(paths.TEMPLATE, parameters)
+    assert mapping.target.name == "EnrichFunction"
+    assert mapping.bootstrap_servers == ("a:1", "b:2")
+    assert (mapping.topic, mapping.group) == ("user.events", "event-mesh.enrich")
+    assert (mapping.batch_size, mapping.window_seconds) == (100, 0.0)
+    assert mapping.starting_position == "TRIM_HORIZON"
+
+
+def test_the_topic_has_six_partitions(template: dict[str, Any]) -> None:
+    assert template["Parameters"]["UserEventsPartitions"]["Default"] == 6
+
+
+def test_no_policy_has_a_wildcard() -> None:
+    found = list(statements())
+    assert found
+    for statement in found:
+        assert statement["Effect"] == "Allow"
+        assert "*" not in json.dumps([statement["Action"], statement["Resource"]])
+
+
+def test_no_function_may_scan_the_table() -> None:
+    actions = {action for statement in statements() for action in as_list(statement["Action"])}
+    assert actions == {"dynamodb:PutItem", "dynamodb:DeleteItem", "dynamodb:Query"}
+
+
+def test_every_function_has_a_log_group_with_retention(template: dict[str, Any]) -> None:
+    groups = sam.resources("AWS::Logs::LogGroup").values()
+    names = {
+        f"/aws/lambda/${{{logical_id}}}"
+        for logical_id, resource in template["Resources"].items()
+        if resource["Type"] == sam.FUNCTION
+    }
+    assert {group["LogGroupName"]["Fn::Sub"] for group in groups} == names
+    assert all(sam.resolve(group["RetentionInDays"]) > 0 for group in groups)
+
+
+def test_the_table_is_encrypted_kept_and_can_be_restored(template: dict[str, Any]) -> None:
+    (table,) = sam.resources("AWS::DynamoDB::Table").values()
+    assert table["SSESpecification"]["SSEEnabled"] is True
+    assert table["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] is True
+    assert template["Resources"]["UsersTable"]["DeletionPolicy"] == "Retain"
+
+
+def test_the_gateways_own_errors_are_problems() -> None:
+    (api,) = sam.resources("AWS::Serverless::Api").values()
+    for response in api["GatewayResponses"].values():
+        headers = response["ResponseParameters"]["Headers"]
+        text = response["ResponseTemplates"]["application/json"]
+        body = json.loads(text.replace("$context.error.messageString", '"why"'))
+        assert body.keys() == {"type", "title", "status", "detail"}
+        assert body["status"] == response.get("StatusCode", body["status"])
+        assert headers["Content-Type"] == "'application/problem+json'"
+        assert headers["X-Request-Id"] == "context.requestId"
+        assert ("Retry-After" in headers) == (body["status"] in (429, 503))
+
+
+def test_no_secret_has_a_value_in_the_template(template: dict[str, Any]) -> None:
+    secrets = {name: rule for name, rule in template["Parameters"].items() if "ApiKey" in name}
+    assert list(secrets) == ["QdrantApiKey"]
+    assert all(rule["NoEcho"] is True and rule["Default"] == "" for rule in secrets.values())
+
+
+@pytest.mark.parametrize(("group", "folder"), REQUIREMENTS.items())
+def test_a_layer_ships_what_the_lock_file_says(group: str, folder: str) -> None:
+    uv = Path(sys.executable).with_name("uv")
+    arguments = "--frozen --no-hashes --no-annotate --no-header --no-emit-package boto3"
+    exported = subprocess.run(
+        [uv, "export", "-q", "--only-group", group, *arguments.split(), "--format", "requirements-txt"],
+        cwd=paths.ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    shipped = (paths.ROOT / folder / "requirements.txt").read_text(encoding="utf-8")
+    assert shipped == exported.stdout, "run: make lock"
+
+
+def test_a_function_that_ships_nothing_says_so() -> None:
+    for function in set(FUNCTIONS) - {"enrich"}:
+        lines = (paths.ROOT / "functions" / function / "requirements.txt").read_text().splitlines()
+        assert all(line.startswith("#") for line in lines)

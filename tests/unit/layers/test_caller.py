@@ -1,0 +1,113 @@
+"""Only the exact grammar `Bearer tenant:user` names a caller."""
+
+import string
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+from tenant_auth.caller import AuthenticationError, Caller, authenticate
+from tenant_auth.settings import Settings, settings
+
+TENANT_START = set(string.ascii_lowercase + string.digits)
+TENANT = TENANT_START | {"-"}
+USER = set(string.ascii_letters + string.digits + "._-")
+NEAR = "aZ0-._: \t\n\r\0,;é٣ａBearer"
+
+tenants = st.builds(str.__add__, st.sampled_from(sorted(TENANT_START)), st.text(sorted(TENANT), max_size=62))
+users = st.text(sorted(USER), min_size=1, max_size=128)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _dev_mode() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AUTH_MODE", "dev")
+        settings.cache_clear()
+        yield
+    settings.cache_clear()
+
+
+def named_by(header: str) -> Caller | None:
+    """Say whom a header names, from the design's words and without a regular expression."""
+    if header[:7] != "Bearer " or header.count(":") != 1:
+        return None
+    tenant, user = header[7:].split(":")
+    if not (1 <= len(tenant) <= 63 and 1 <= len(user) <= 128):
+        return None
+    if tenant[0] not in TENANT_START or not set(tenant) <= TENANT or not set(user) <= USER:
+        return None
+    return Caller(tenant, user)
+
+
+def authenticated(header: str | None) -> Caller | None:
+    try:
+        return authenticate(header)
+    except AuthenticationError:
+        return None
+
+
+@given(tenant=tenants, user=users)
+def test_given_a_good_token_when_read_then_it_names_the_caller(tenant: str, user: str) -> None:
+    assert authenticate(f"Bearer {tenant}:{user}") == Caller(tenant, user)
+
+
+@given(header=st.text())
+def test_given_any_text_when_read_then_it_is_what_the_grammar_says(header: str) -> None:
+    assert authenticated(header) == named_by(header)
+    assert authenticated(f"Bearer {header}") == named_by(f"Bearer {header}")
+
+
+@given(tenant=tenants, user=users, data=st.data())
+def test_given_a_token_with_one_change_when_read_then_it_is_what_the_grammar_says(
+    tenant: str, user: str, data: st.DataObject
+) -> None:
+    header = f"Bearer {tenant}:{user}"
+    at = data.draw(st.integers(0, len(header)))
+    dropped = data.draw(st.integers(0, 1))
+    changed = header[:at] + data.draw(st.text(NEAR, max_size=2)) + header[at + dropped :]
+    assert authenticated(changed) == named_by(changed)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        None,
+        "",
+        "Bearer",
+        "Bearer ",
+        "Bearer :",
+        "Bearer a:",
+        "Bearer :u",
+        "Bearer a",
+        "Bearer  a:u",
+        " Bearer a:u",
+        "bearer a:u",
+        "Basic a:u",
+        "Bearer a:u:v",
+        "Bearer a:u ",
+        "Bearer a:u\n",
+        "Bearer A:u",
+        "Bearer -a:u",
+        "Bearer a_b:u",
+        "Bearer é:u",
+        "Bearer a:ü",
+        "Bearer a:٣",
+        "Bearer a:u, Bearer a:u",
+        f"Bearer {'a' * 64}:u",
+        f"Bearer a:{'u' * 129}",
+    ],
+)
+def test_given_anything_else_when_read_then_it_is_refused_without_repeating_it(header: str | None) -> None:
+    with pytest.raises(AuthenticationError) as refused:
+        authenticate(header)
+    assert str(refused.value) == "Send one header 'Authorization: Bearer <tenant>:<user>'."
+
+
+@pytest.mark.parametrize("environment", [{}, {"AUTH_MODE": "none-s3cret"}, {"AUTH_MODE": ""}])
+def test_given_no_auth_mode_that_is_known_when_settings_are_read_then_the_variable_is_named(
+    environment: dict[str, str],
+) -> None:
+    with pytest.raises(ValidationError, match="AUTH_MODE") as refused:
+        Settings.model_validate(environment)
+    assert "s3cret" not in str(refused.value)

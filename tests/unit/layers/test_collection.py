@@ -1,0 +1,84 @@
+"""The collection: laid out by tenant, and never shared by two models."""
+
+import pytest
+from qdrant_client import models
+from vectors.collection import ensure_collection
+from vectors.errors import ModelMismatchError
+from vectors.settings import Settings
+
+from tests.unit.fakes import DIMENSION, FakeQdrant, http_error
+
+
+def settings(model: str = "model-a") -> Settings:
+    return Settings.model_validate(
+        {"QDRANT_URL": "http://qdrant:6333", "EMBEDDING_MODEL": model, "EMBEDDING_DIMENSION": str(DIMENSION)}
+    )
+
+
+@pytest.fixture
+def qdrant() -> FakeQdrant:
+    return FakeQdrant()
+
+
+def test_given_no_collection_when_ensured_then_it_is_laid_out_by_tenant(qdrant: FakeQdrant) -> None:
+    ensure_collection(qdrant, settings())
+    options = {request.operation: request for request in qdrant.requests}
+    created = options["create_collection"].options
+    assert created["vectors_config"] == models.VectorParams(size=DIMENSION, distance=models.Distance.COSINE)
+    assert created["hnsw_config"] == models.HnswConfigDiff(m=0, payload_m=16)
+    name, field, index = options["create_payload_index"].arguments
+    assert (name, field) == ("user_embeddings", "tenantId")
+    assert index == models.KeywordIndexParams(type=models.KeywordIndexType.KEYWORD, is_tenant=True)
+
+
+def test_given_a_collection_when_ensured_again_then_it_is_not_made_anew(qdrant: FakeQdrant) -> None:
+    ensure_collection(qdrant, settings())
+    ensure_collection(qdrant, settings())
+    assert qdrant.operations().count("create_collection") == 1
+
+
+def test_given_another_models_collection_when_ensured_then_the_error_says_what_to_do(
+    qdrant: FakeQdrant,
+) -> None:
+    ensure_collection(qdrant, settings("model-a"))
+    with pytest.raises(ModelMismatchError) as refused:
+        ensure_collection(qdrant, settings("model-b"))
+    assert str(refused.value) == (
+        "Collection 'user_embeddings' holds embeddings of 'model-a', and EMBEDDING_MODEL is 'model-b'. "
+        "Use that model, or another QDRANT_COLLECTION."
+    )
+
+
+def test_given_a_collection_that_does_not_name_its_model_when_ensured_then_it_is_refused(
+    qdrant: FakeQdrant,
+) -> None:
+    vectors = models.VectorParams(size=DIMENSION, distance=models.Distance.COSINE)
+    qdrant.memory.create_collection("user_embeddings", vectors)
+    with pytest.raises(ModelMismatchError, match="holds embeddings of None"):
+        ensure_collection(qdrant, settings())
+
+
+class Faster(FakeQdrant):
+    """A Qdrant where another environment makes the collection between our question and our request."""
+
+    def collection_exists(self, name: str) -> bool:
+        return False
+
+    def create_collection(self, name: str, **options: object) -> None:
+        self.memory.create_collection(name, **options)
+        raise http_error(self.status)
+
+    status = 409
+
+
+def test_given_another_environment_was_faster_when_ensured_then_its_collection_is_used() -> None:
+    qdrant = Faster()
+    ensure_collection(qdrant, settings())
+    assert qdrant.operations() == ["get_collection", "create_payload_index"]
+
+
+def test_given_qdrant_refuses_when_ensured_then_it_is_not_hidden() -> None:
+    qdrant = Faster()
+    qdrant.status = 500
+    with pytest.raises(type(http_error(500))):
+        ensure_collection(qdrant, settings())

@@ -1,0 +1,51 @@
+"""A cursor comes back only whole, and only for its tenant."""
+
+import string
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from users.cursor import decode, encode
+from users.errors import InvalidCursorError
+
+MAX_LENGTH = 256  # of the query parameter
+BASE64_URL = string.ascii_letters + string.digits + "-_"
+tenants = st.from_regex(r"[a-z0-9][a-z0-9-]{0,62}", fullmatch=True)
+ids = st.integers(1, 2**53 - 1)
+
+
+@given(tenant=tenants, last=ids)
+def test_given_a_cursor_when_decoded_then_it_is_the_id_and_safe_in_a_url(tenant: str, last: int) -> None:
+    cursor = encode(tenant, last)
+    assert decode(tenant, cursor) == last
+    assert set(cursor) <= set(BASE64_URL)
+    assert len(cursor) <= MAX_LENGTH
+
+
+@given(tenant=tenants, other=tenants, last=ids)
+def test_given_another_tenants_cursor_when_decoded_then_it_is_refused(
+    tenant: str, other: str, last: int
+) -> None:
+    assume(tenant != other)
+    with pytest.raises(InvalidCursorError):
+        decode(other, encode(tenant, last))
+
+
+@given(last=ids, data=st.data())
+def test_given_a_cursor_with_one_change_when_decoded_then_it_is_refused(
+    last: int, data: st.DataObject
+) -> None:
+    cursor = encode("tenant-a", last)
+    at = data.draw(st.integers(0, len(cursor)))
+    dropped = data.draw(st.integers(0, 1))
+    put = data.draw(st.text(st.one_of(st.sampled_from(BASE64_URL + "=+/ \n"), st.characters()), max_size=1))
+    changed = cursor[:at] + put + cursor[at + dropped :]
+    assume(changed != cursor)
+    with pytest.raises(InvalidCursorError):
+        decode("tenant-a", changed)
+
+
+@given(garbage=st.text())
+def test_given_any_text_when_decoded_then_it_is_refused(garbage: str) -> None:
+    with pytest.raises(InvalidCursorError, match="start again without one"):
+        decode("tenant-a", garbage)

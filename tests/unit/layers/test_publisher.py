@@ -1,0 +1,76 @@
+"""One producer, made on first use and made anew after an error."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from kafka import KafkaProducer
+from users.errors import UnavailableError
+from users.model import User
+from users.publisher import EventPublisher
+
+from tests.unit.fakes import FakeKafka
+
+ALICE = User(
+    id=123,
+    tenant_id="tenant-a",
+    email="alice@tenant-a.dev",
+    name="Alice",
+    profile="",
+    created_at=datetime(2026, 1, 1, tzinfo=UTC),
+)
+
+
+@pytest.fixture
+def broker(monkeypatch: pytest.MonkeyPatch) -> FakeKafka:
+    fake = FakeKafka()
+    monkeypatch.setattr("users.publisher.KafkaProducer", fake.producer)
+    return fake
+
+
+@pytest.fixture
+def publisher(broker: FakeKafka) -> EventPublisher:
+    return EventPublisher("kafka-0:9092,kafka-1:9092", "user.events")
+
+
+def test_given_no_event_when_made_then_nothing_connects(publisher: EventPublisher, broker: FakeKafka) -> None:
+    assert broker.producers == []
+
+
+def test_given_several_events_when_published_then_one_producer_sends_them(
+    publisher: EventPublisher, broker: FakeKafka
+) -> None:
+    publisher.publish(ALICE)
+    publisher.publish(ALICE)
+    assert (len(broker.producers), len(broker.records)) == (1, 2)
+    assert broker.records[0].key == b"tenant-a:123"
+
+
+def test_given_a_producer_when_made_then_it_is_idempotent_and_waits_for_all_replicas(
+    publisher: EventPublisher, broker: FakeKafka
+) -> None:
+    publisher.publish(ALICE)
+    config = broker.producers[0].config
+    assert config["bootstrap_servers"] == ["kafka-0:9092", "kafka-1:9092"]
+    assert (config["acks"], config["enable_idempotence"]) == ("all", True)
+    assert config["allow_auto_create_topics"] is False
+    assert config.keys() <= KafkaProducer.DEFAULT_CONFIG.keys()
+
+
+@pytest.mark.parametrize("step", ["connect", "send", "acknowledge"])
+def test_given_kafka_fails_when_published_then_the_next_event_has_a_new_producer(
+    publisher: EventPublisher, broker: FakeKafka, step: Any
+) -> None:
+    broker.fails_to = step
+    with pytest.raises(UnavailableError, match="Kafka did not acknowledge the event"):
+        publisher.publish(ALICE)
+    failed = list(broker.producers)
+    assert all(producer.closed_with_timeout == 0 for producer in failed)
+    broker.fails_to = None
+    publisher.publish(ALICE)
+    assert len(broker.producers) == len(failed) + 1
+    assert len(broker.records) == 1
+
+
+def test_given_a_publisher_that_never_sent_when_closed_then_it_is_well(publisher: EventPublisher) -> None:
+    publisher.close()

@@ -1,0 +1,185 @@
+"""The store on a table made from template.yaml: one transaction a user, one query a page."""
+
+from itertools import pairwise
+from types import SimpleNamespace
+from typing import Any
+
+import boto3
+import pytest
+from users.errors import EmailTakenError, InvalidCursorError, UnavailableError
+from users.model import NewUser
+from users.store import UserStore
+
+from tests import sam
+from tests.unit.fakes import DynamoFaults
+
+ALICE = NewUser(email="Alice@tenant-a.dev", name="Alice", profile="bakes")
+CANCELLED = "TransactionCanceledException"
+
+
+@pytest.fixture
+def store(aws: DynamoFaults) -> UserStore:
+    return UserStore(boto3.client("dynamodb"), sam.TABLE_NAME)
+
+
+def keys() -> list[tuple[str, str]]:
+    items = boto3.client("dynamodb").scan(TableName=sam.TABLE_NAME)["Items"]
+    return sorted((item["pk"]["S"], item["sk"]["S"]) for item in items)
+
+
+def create(store: UserStore, count: int, tenant: str = "tenant-a") -> list[str]:
+    return [store.create(tenant, NewUser(email=f"u{n}@{tenant}.dev", name="A")).email for n in range(count)]
+
+
+def test_given_a_user_when_created_then_it_and_its_address_are_under_its_tenant(store: UserStore) -> None:
+    user = store.create("tenant-a", ALICE)
+    assert keys() == [
+        ("TENANT#tenant-a", "EMAIL#alice@tenant-a.dev"),
+        ("TENANT#tenant-a", f"USER#{user.id:016d}"),
+    ]
+
+
+def test_given_a_user_when_created_then_the_page_has_it_as_it_was(store: UserStore) -> None:
+    user = store.create("tenant-a", ALICE)
+    assert store.page("tenant-a", 1).users == [user]
+    assert (user.email, user.name, user.profile) == (ALICE.email, ALICE.name, ALICE.profile)
+
+
+def test_given_many_users_when_created_then_their_ids_are_unique(store: UserStore) -> None:
+    create(store, 30)
+    ids = [user.id for user in store.page("tenant-a", 100).users]
+    assert all(0 < earlier < later < 2**53 for earlier, later in pairwise(ids))
+    assert len(ids) == 30
+
+
+@pytest.mark.parametrize("email", ["Alice@tenant-a.dev", "alice@tenant-a.dev", "ALICE@TENANT-A.DEV"])
+def test_given_a_taken_address_when_created_then_it_is_refused_and_nothing_is_stored(
+    store: UserStore, email: str
+) -> None:
+    store.create("tenant-a", ALICE)
+    before = keys()
+    with pytest.raises(EmailTakenError):
+        store.create("tenant-a", NewUser(email=email, name="B"))
+    assert keys() == before
+
+
+def test_given_another_tenants_address_when_created_then_it_is_free(store: UserStore) -> None:
+    store.create("tenant-a", ALICE)
+    assert store.create("tenant-b", ALICE).tenant_id == "tenant-b"
+
+
+def test_given_an_id_that_is_taken_when_created_then_another_one_is_tried(
+    store: UserStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bits = iter([7, 7, 8])
+    monkeypatch.setattr("users.model.time", SimpleNamespace(time_ns=lambda: 1_763_800_000_000_000_000))
+    monkeypatch.setattr("users.model.secrets", SimpleNamespace(randbits=lambda _: next(bits)))
+    first = store.create("tenant-a", ALICE)
+    second = store.create("tenant-a", NewUser(email="bob@tenant-a.dev", name="Bob"))
+    assert second.id == first.id + 1
+    assert store.page("tenant-a", 5).users == [first, second]
+
+
+def test_given_a_conflict_of_transactions_when_created_then_it_is_tried_again(
+    store: UserStore, aws: DynamoFaults
+) -> None:
+    aws.answer(CANCELLED, ["TransactionConflict", "None"], times=2)
+    store.create("tenant-a", ALICE)
+    assert aws.requests == ["TransactWriteItems"] * 3
+
+
+def test_given_endless_conflicts_when_created_then_it_gives_up(store: UserStore, aws: DynamoFaults) -> None:
+    aws.answer(CANCELLED, ["TransactionConflict", "None"], times=100)
+    with pytest.raises(UnavailableError, match="too many conflicts"):
+        store.create("tenant-a", ALICE)
+    assert len(aws.requests) == 5
+
+
+@pytest.mark.parametrize("code", ["ThrottlingException", "InternalServerError", "ResourceNotFoundException"])
+def test_given_dynamodb_refuses_when_used_then_it_is_unavailable(
+    store: UserStore, aws: DynamoFaults, code: str
+) -> None:
+    user = store.create("tenant-a", ALICE)
+    for use in (
+        lambda: store.create("tenant-b", ALICE),
+        lambda: store.remove(user),
+        lambda: store.page("tenant-a", 1),
+    ):
+        aws.answer(code)
+        with pytest.raises(UnavailableError, match="DynamoDB did not"):
+            use()
+
+
+def test_given_dynamodb_is_down_when_used_then_it_is_unavailable(store: UserStore, aws: DynamoFaults) -> None:
+    aws.down = True
+    with pytest.raises(UnavailableError):
+        store.create("tenant-a", ALICE)
+    with pytest.raises(UnavailableError):
+        store.page("tenant-a", 1)
+
+
+def test_given_a_user_when_removed_then_nothing_is_left_and_the_address_is_free(store: UserStore) -> None:
+    store.remove(store.create("tenant-a", ALICE))
+    assert keys() == []
+    assert store.create("tenant-a", ALICE)
+
+
+def test_given_the_same_address_in_two_tenants_when_one_is_removed_then_the_other_stays(
+    store: UserStore,
+) -> None:
+    kept = store.create("tenant-b", ALICE)
+    store.remove(store.create("tenant-a", ALICE))
+    assert store.page("tenant-b", 5).users == [kept]
+
+
+@pytest.mark.parametrize(("count", "limit", "pages"), [(0, 2, 1), (1, 2, 1), (2, 2, 1), (3, 2, 2), (6, 2, 3)])
+def test_given_users_when_paged_through_then_each_is_seen_once_oldest_first(
+    store: UserStore, count: int, limit: int, pages: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = iter(range(1_763_800_000_000, 1_763_900_000_000))
+    monkeypatch.setattr("users.model.time", SimpleNamespace(time_ns=lambda: next(clock) * 1_000_000))
+    made = create(store, count)
+    seen: list[Any] = []
+    cursor = None
+    for page_number in range(pages):
+        page = store.page("tenant-a", limit, cursor)
+        seen += [user.email for user in page.users]
+        cursor = page.next_cursor
+        assert (cursor is None) == (page_number == pages - 1)
+    assert seen == made
+
+
+def test_given_two_tenants_when_one_is_paged_through_then_the_other_is_not_seen(store: UserStore) -> None:
+    create(store, 3, "tenant-b")
+    made = create(store, 1, "tenant-a")
+    page = store.page("tenant-a", 1)
+    assert [user.email for user in page.users] == made
+    assert page.next_cursor is None
+
+
+def test_given_a_cursor_of_another_tenant_when_paged_then_dynamodb_is_not_asked(
+    store: UserStore, aws: DynamoFaults
+) -> None:
+    create(store, 2, "tenant-b")
+    cursor = store.page("tenant-b", 1).next_cursor
+    aws.requests.clear()
+    with pytest.raises(InvalidCursorError):
+        store.page("tenant-a", 1, cursor)
+    assert aws.requests == []
+
+
+def test_given_every_operation_when_used_then_none_is_a_scan(store: UserStore, aws: DynamoFaults) -> None:
+    store.remove(store.create("tenant-a", ALICE))
+    store.page("tenant-a", 50)
+    assert aws.requests == ["TransactWriteItems", "TransactWriteItems", "Query"]
+
+
+def test_given_a_page_when_queried_then_one_user_more_is_asked_for(aws: DynamoFaults) -> None:
+    # DynamoDB, unlike moto, gives a LastEvaluatedKey whenever the limit is reached, at the very end too.
+    limits: list[int] = []
+    client = boto3.client("dynamodb")
+    client.meta.events.register(
+        "provide-client-params.dynamodb.Query", lambda params, **_: limits.append(params["Limit"])
+    )
+    UserStore(client, sam.TABLE_NAME).page("tenant-a", 2)
+    assert limits == [3]
