@@ -36,10 +36,10 @@ def create_user(caller: CurrentCaller, new: NewUser, request: Request, response:
 
 
 def publish(user: User, traceparent: str | None) -> None:
-    """Announce `user`; take it back if Kafka does not acknowledge, so that 503 means not created."""
+    """Announce `user`; take it back if that fails, so that an error means not created."""
     try:
         event_publisher().publish(user, traceparent)
-    except UnavailableError:
+    except Exception:
         logger.warning("event not acknowledged, taking the user back", user_id=user.id, exc_info=True)
         metrics.add_metric("EventsNotPublished", MetricUnit.Count, 1)
         user_store().remove(user)

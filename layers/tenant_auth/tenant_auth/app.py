@@ -34,8 +34,11 @@ class _AuthenticateFirst(APIRoute):
 
         async def authenticated(request: Request) -> Response:
             current_caller(request)
-            if len(await request.body()) > MAX_BODY_BYTES:
+            body = await request.body()
+            if len(body) > MAX_BODY_BYTES:
                 raise HTTPException(413)
+            if not _is_utf8(body):
+                raise HTTPException(400)
             return await handle(request)
 
         return authenticated
@@ -100,4 +103,21 @@ def create_app(title: str, problems: Mapping[int | type[Exception], Handler]) ->
 
 def serve(app: FastAPI, event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Answer an API Gateway REST proxy event with `app`; every body here is text, none goes out as base64."""
-    return Mangum(app, lifespan="off", text_mime_types=["application/"])(event, context)
+    try:
+        return Mangum(app, lifespan="off", text_mime_types=["application/"])(event, context)
+    except ValueError:  # Mangum cannot make a request of it: a Host that is no host, text that is no Unicode
+        _logger.warning("unreadable request", exc_info=True)
+        refused = problem(400, "The request cannot be read.")
+        headers = {
+            **refused.headers,
+            "X-Request-Id": event["requestContext"].get("requestId") or str(uuid4()),
+        }
+        return {"statusCode": 400, "headers": headers, "body": bytes(refused.body).decode()}
+
+
+def _is_utf8(body: bytes) -> bool:
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

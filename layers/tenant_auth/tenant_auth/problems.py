@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable, Coroutine, Mapping
-from http import HTTPStatus
 from typing import Any
 
 from fastapi import Request
@@ -13,6 +12,17 @@ from starlette.exceptions import HTTPException
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 5
+TITLES = {  # RFC 9110's; those of http.HTTPStatus depend on the Python version
+    400: "Bad Request",
+    401: "Unauthorized",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    409: "Conflict",
+    413: "Content Too Large",
+    422: "Unprocessable Content",
+    500: "Internal Server Error",
+    503: "Service Unavailable",
+}
 _NOT_JSON = "The body is not JSON in UTF-8."
 
 Handler = Callable[[Request, Any], Coroutine[Any, Any, Response]]
@@ -46,7 +56,7 @@ def problem(
         401: {"WWW-Authenticate": "Bearer"},
         503: {"Retry-After": str(RETRY_AFTER_SECONDS)},
     }
-    body = Problem(title=HTTPStatus(status).phrase, status=status, detail=detail, errors=errors)
+    body = Problem(title=TITLES[status], status=status, detail=detail, errors=errors)
     return Response(
         json.dumps(body.model_dump(exclude_none=True)),  # ASCII: a lone surrogate in a field's name is no 500
         status,
@@ -68,7 +78,7 @@ async def http_error(request: Request, error: HTTPException) -> Response:
     """Answer what the router and the body reader refuse: 400, 404, 405, 413."""
     details = {
         400: _NOT_JSON,
-        404: f"There is nothing at {request.url.path}.",
+        404: f"There is nothing at {request.scope['path']}.",
         405: f"{request.method} is not allowed here; see the Allow header.",
         413: "The body is larger than 64 KiB.",
     }
@@ -86,4 +96,4 @@ async def validation_error(request: Request, error: RequestValidationError) -> R
 def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Return the OpenAPI responses of an endpoint that may answer with these problems."""
     content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    return {status: {"description": HTTPStatus(status).phrase, "content": content} for status in statuses}
+    return {status: {"description": TITLES[status], "content": content} for status in statuses}

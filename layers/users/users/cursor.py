@@ -33,6 +33,12 @@ def decode(tenant_id: str, cursor: str) -> int:
         raw = b""
     digest, last = raw[:_DIGEST_BYTES], raw[_DIGEST_BYTES:]
     canonical = urlsafe_b64encode(raw).decode() == cursor  # the decoder skips foreign characters
-    if len(last) != _ID_BYTES or not canonical or not hmac.compare_digest(digest, _digest(tenant_id, last)):
+    last_id = int.from_bytes(last, "big")
+    if (
+        not canonical
+        or len(last) != _ID_BYTES
+        or last_id >= 2**53
+        or not hmac.compare_digest(digest, _digest(tenant_id, last))
+    ):
         raise InvalidCursorError("The cursor is not valid for this tenant; start again without one.")
-    return int.from_bytes(last, "big")
+    return last_id

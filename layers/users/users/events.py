@@ -4,12 +4,21 @@ The value's schema is `schemas/user.created.v1.json`; producer and consumer are 
 Source: https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/kafka-protocol-binding.md
 """
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, NamedTuple
 from uuid import uuid4
 
-from pydantic import BaseModel, ConfigDict, Field, StrictInt, StringConstraints, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictInt,
+    StringConstraints,
+    ValidationError,
+)
 from pydantic.alias_generators import to_camel
 
 from users.model import User
@@ -17,14 +26,20 @@ from users.model import User
 USER_CREATED = "user.created"
 _SOURCE = "/users/create"
 _SPEC_VERSION = "1.0"
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+
+
+def _whole(number: object) -> object:
+    """JSON, and JSON Schema, do not tell 1.0 from 1."""
+    return int(number) if isinstance(number, float) and number.is_integer() else number
 
 
 class UserCreated(BaseModel):
     """The value of a `user.created` record."""
 
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="ignore", frozen=True)
+    model_config = ConfigDict(alias_generator=to_camel, extra="ignore", frozen=True)
 
-    id: Annotated[StrictInt, Field(gt=0, lt=2**53)]
+    id: Annotated[StrictInt, BeforeValidator(_whole), Field(gt=0, lt=2**53)]
     tenant_id: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}\z")]
     email: Annotated[str, StringConstraints(min_length=1)]
     name: Annotated[str, StringConstraints(min_length=1)]
@@ -44,8 +59,8 @@ class PoisonRecordError(ValueError):
 
 
 def user_created(user: User, traceparent: str | None = None) -> Record:
-    """Return the record that announces `user`, with the W3C `traceparent` of the request if it has one."""
-    value = UserCreated.model_validate(user.model_dump())
+    """Return the record that announces `user`, with the request's W3C `traceparent` if it is valid."""
+    value = UserCreated.model_validate(user.model_dump(by_alias=True))
     headers = {
         "ce_specversion": _SPEC_VERSION,
         "ce_id": str(uuid4()),
@@ -55,7 +70,7 @@ def user_created(user: User, traceparent: str | None = None) -> Record:
         "ce_tenantid": user.tenant_id,
         "content-type": "application/json",
     }
-    if traceparent is not None:
+    if traceparent is not None and _TRACEPARENT.fullmatch(traceparent):
         headers["traceparent"] = traceparent
     return Record(
         key=_key(user.tenant_id, user.id),
@@ -70,9 +85,8 @@ def parse(key: bytes | None, value: bytes | None, headers: Mapping[str, bytes]) 
     Raises PoisonRecordError where the record is not a `user.created` event of version 1 whose key, header
     and value name the same tenant.
     """
-    event_type = headers.get("ce_type", b"").decode(errors="replace")
-    if event_type != USER_CREATED:
-        raise PoisonRecordError(f"the type is {event_type[:64]!r}, not {USER_CREATED!r}")
+    if headers.get("ce_type") != USER_CREATED.encode():
+        raise PoisonRecordError(f"the type is not {USER_CREATED!r}")
     if value is None:
         raise PoisonRecordError("there is no value")
     try:

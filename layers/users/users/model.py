@@ -22,8 +22,20 @@ def _checked_email(address: str) -> str:
     return address
 
 
+def unique_email(address: str) -> str:
+    """Return what two spellings of one address have in common: no case, one form of Unicode and domain."""
+    checked = validate_email(address, check_deliverability=False, test_environment=True)
+    return checked.normalized.casefold()
+
+
 class _Model(BaseModel):
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="forbid", frozen=True)
+    model_config = ConfigDict(
+        alias_generator=to_camel,
+        populate_by_name=True,
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+    )
 
 
 class NewUser(_Model):

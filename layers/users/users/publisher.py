@@ -1,5 +1,6 @@
 """Sends events to Kafka: acknowledged by all replicas, idempotent, keyed."""
 
+from contextlib import suppress
 from functools import cache
 from typing import Any
 
@@ -11,7 +12,10 @@ from users.events import user_created
 from users.model import User
 from users.settings import KafkaSettings
 
-_WAIT_MS = 5_000  # for metadata, and again for the acknowledgement: both well within the gateway's 29 s
+# All together well within the gateway's 29 s.
+_CONNECT_MS = 5_000
+_DELIVERY_MS = 4_000
+_DECIDED_SECONDS = 8  # longer than delivery: the producer shall have decided before we give up
 
 
 class EventPublisher:
@@ -31,7 +35,7 @@ class EventPublisher:
             sent = self._producer.send(
                 self._topic, key=record.key, value=record.value, headers=record.headers
             )
-            sent.get(timeout=_WAIT_MS / 1000)
+            sent.get(timeout=_DECIDED_SECONDS)
         except KafkaError as error:
             self.close()
             raise UnavailableError("Kafka did not acknowledge the event.") from error
@@ -40,7 +44,8 @@ class EventPublisher:
         """Drop the producer, with whatever it has not sent."""
         producer, self._producer = self._producer, None
         if producer is not None:
-            producer.close(timeout=0)
+            with suppress(KafkaError):  # a batch that is not decided yet
+                producer.close(timeout=0)
 
     def _connect(self) -> Any:
         return KafkaProducer(
@@ -49,10 +54,10 @@ class EventPublisher:
             acks="all",
             enable_idempotence=True,
             allow_auto_create_topics=False,
-            bootstrap_timeout_ms=_WAIT_MS,
-            max_block_ms=_WAIT_MS,
-            request_timeout_ms=_WAIT_MS - 1_000,
-            delivery_timeout_ms=_WAIT_MS,
+            bootstrap_timeout_ms=_CONNECT_MS,
+            max_block_ms=_CONNECT_MS,
+            request_timeout_ms=_DELIVERY_MS - 1_000,
+            delivery_timeout_ms=_DELIVERY_MS,
             metrics_enabled=False,
         )
 

@@ -1,7 +1,7 @@
 """Users in DynamoDB. Only this module knows the table's keys.
 
 pk = TENANT#<tenant>   sk = USER#<id, 16 digits>       the user
-pk = TENANT#<tenant>   sk = EMAIL#<address, lowered>   keeps the address unique in its tenant
+pk = TENANT#<tenant>   sk = EMAIL#<unique_email>        keeps the address unique in its tenant
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from users import cursor as cursors
 from users.errors import EmailTakenError, UnavailableError
-from users.model import NewUser, User, new_user
+from users.model import NewUser, User, new_user, unique_email
 from users.settings import StoreSettings
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def _user_sk(user_id: int) -> str:
 
 
 def _email_sk(email: str) -> str:
-    return f"EMAIL#{email.lower()}"
+    return f"EMAIL#{unique_email(email)}"
 
 
 def _key(tenant_id: str, sk: str) -> Any:

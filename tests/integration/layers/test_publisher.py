@@ -1,7 +1,10 @@
 """users.publisher against a Kafka broker."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
+import psutil
 import pytest
 from kafka import KafkaAdminClient, KafkaConsumer
 from kafka.admin import NewTopic
@@ -55,18 +58,56 @@ def test_every_published_event_is_in_the_topic_once_and_can_be_parsed(kafka: str
     assert sorted(event.id for event in consume(kafka, 20)) == list(range(1, 21))
 
 
+@contextmanager
+def own_broker(port: int) -> Iterator[psutil.Process]:
+    """A broker with the topic, for a test that does it harm."""
+    broker = components.start_kafka(port)
+    try:
+        components.wait_ready(broker)
+        create_topic(broker.address)
+        running = process.find(broker.pid or 0, broker.created)
+        assert running is not None
+        yield running
+    finally:
+        components.stop(broker)
+
+
+def test_a_broker_that_is_killed_costs_one_failure_and_not_the_next_event() -> None:
+    port = process.free_port()
+    publisher = EventPublisher(f"127.0.0.1:{port}", TOPIC)
+    with own_broker(port) as broker:
+        publisher.publish(user(1))
+        broker.kill()
+        broker.wait()
+        with pytest.raises(UnavailableError):
+            publisher.publish(user(2))
+
+    with own_broker(port):
+        publisher.publish(user(3))
+        publisher.close()
+        assert [event.id for event in consume(f"127.0.0.1:{port}", 1)] == [3]
+
+
+def test_a_broker_that_freezes_is_given_up() -> None:
+    port = process.free_port()
+    publisher = EventPublisher(f"127.0.0.1:{port}", TOPIC)
+    with own_broker(port) as broker:
+        publisher.publish(user(1))
+        broker.suspend()
+        try:
+            with pytest.raises(UnavailableError):
+                publisher.publish(user(2))
+        finally:
+            broker.resume()
+
+
 def test_without_a_broker_it_says_unavailable_and_recovers_when_there_is_one() -> None:
     port = process.free_port()
     publisher = EventPublisher(f"127.0.0.1:{port}", TOPIC)
     with pytest.raises(UnavailableError):
         publisher.publish(user(1))
 
-    broker = components.start_kafka(port)
-    try:
-        components.wait_ready(broker)
-        create_topic(broker.address)
+    with own_broker(port):
         publisher.publish(user(2))
         publisher.close()
-        assert [event.id for event in consume(broker.address, 1)] == [2]
-    finally:
-        components.stop(broker)
+        assert [event.id for event in consume(f"127.0.0.1:{port}", 1)] == [2]

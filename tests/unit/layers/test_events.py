@@ -79,9 +79,9 @@ def test_given_a_property_that_is_not_known_when_read_then_it_is_ignored() -> No
         (lambda r, h: (b"tenant-a:124", r.value, h), "the key is not"),
         (lambda r, h: (r.key, r.value, {**h, "ce_tenantid": b"tenant-b"}), "the header ce_tenantid"),
         (lambda r, h: (r.key, r.value, {k: v for k, v in h.items() if k != "ce_tenantid"}), "ce_tenantid"),
-        (lambda r, h: (r.key, r.value, {**h, "ce_type": b"user.deleted"}), "the type is 'user.deleted'"),
+        (lambda r, h: (r.key, r.value, {**h, "ce_type": b"user.deleted"}), "the type is not 'user.created'"),
         (lambda r, h: (r.key, r.value, {**h, "ce_type": b"\xff"}), "the type is"),
-        (lambda r, h: (r.key, r.value, {}), "the type is ''"),
+        (lambda r, h: (r.key, r.value, {}), "the type is not"),
     ],
 )
 def test_given_a_record_that_is_no_event_when_read_then_it_is_poison(change: Change, reason: str) -> None:
