@@ -108,11 +108,13 @@ def serve(app: FastAPI, event: dict[str, Any], context: Any) -> dict[str, Any]:
     except ValueError:  # Mangum cannot make a request of it: a Host that is no host, text that is no Unicode
         _logger.warning("unreadable request", exc_info=True)
         refused = problem(400, "The request cannot be read.")
-        headers = {
-            **refused.headers,
-            "X-Request-Id": event["requestContext"].get("requestId") or str(uuid4()),
+        request_id = event["requestContext"].get("requestId") or str(uuid4())
+        return {
+            "statusCode": refused.status_code,
+            "headers": {**refused.headers, "X-Request-Id": request_id},
+            "body": bytes(refused.body).decode(),
+            "isBase64Encoded": False,
         }
-        return {"statusCode": 400, "headers": headers, "body": bytes(refused.body).decode()}
 
 
 def _is_utf8(body: bytes) -> bool:

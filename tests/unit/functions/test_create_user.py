@@ -216,3 +216,37 @@ def test_given_a_content_length_when_more_than_64_kib_are_sent_then_413(
 def test_given_no_token_when_a_broken_body_is_sent_then_401(create_user: Function, body: str | bytes) -> None:
     headers = {"Content-Length": str(len(body))}
     assert create_user.http("POST", "/users/create", body=body, headers=headers).problem(401)
+
+
+def test_given_a_body_in_utf_16_when_created_then_400(create_user: Function) -> None:
+    body = '{"email":"a@b.dev","name":"A"}'.encode("utf-16")
+    create(create_user, body=body).problem(400)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("ΑΣ@x.dev", "ας@x.dev"),
+        ("é@x.dev", "e\u0301@x.dev"),
+        ("a@münchen.de", "a@xn--mnchen-3ya.de"),
+        ("STRASSE@x.dev", "straße@x.dev"),
+    ],
+)
+def test_given_two_spellings_of_an_address_when_created_then_409(
+    create_user: Function, first: str, second: str
+) -> None:
+    statuses = [create(create_user, json={**ALICE, "email": email}).status for email in (first, second)]
+    assert statuses == [201, 409]
+
+
+def test_given_an_unforeseen_error_while_publishing_when_created_then_the_user_is_taken_back(
+    create_user: Function, kafka: FakeKafka, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError
+
+    with monkeypatch.context() as patch:
+        patch.setattr("users.publisher.EventPublisher.publish", broken)
+        create(create_user).problem(500)
+
+    assert create(create_user).status == 201

@@ -49,3 +49,9 @@ def test_given_a_cursor_with_one_change_when_decoded_then_it_is_refused(
 def test_given_any_text_when_decoded_then_it_is_refused(garbage: str) -> None:
     with pytest.raises(InvalidCursorError, match="start again without one"):
         decode("tenant-a", garbage)
+
+
+@given(tenant=tenants, last=st.integers(2**53, 2**72 - 1))
+def test_given_a_cursor_past_every_id_when_decoded_then_it_is_refused(tenant: str, last: int) -> None:
+    with pytest.raises(InvalidCursorError):
+        decode(tenant, encode(tenant, last))

@@ -99,3 +99,21 @@ def test_given_any_bytes_when_read_then_they_are_poison(
 ) -> None:
     with pytest.raises(PoisonRecordError):
         parse(key, value, {**headers, "ce_type": b"user.created"})
+
+
+@pytest.mark.parametrize("traceparent", ["", "x", "00-" + "0" * 32 + "-" + "0" * 16, "évil\r\n", "a, b"])
+def test_given_a_traceparent_that_is_none_when_announced_then_it_is_left_out(traceparent: str) -> None:
+    assert "traceparent" not in dict(user_created(ALICE, traceparent).headers)
+
+
+def test_given_a_whole_number_written_as_a_float_when_read_then_it_is_the_id() -> None:
+    record = user_created(ALICE)
+    value = record.value.replace(b"123", b"123.0")
+    assert parse(record.key, value, dict(record.headers)).id == 123
+
+
+def test_given_a_property_by_its_python_name_when_read_then_it_is_poison() -> None:
+    record = user_created(ALICE)
+    value = record.value.replace(b'"tenantId"', b'"tenant_id"')
+    with pytest.raises(PoisonRecordError, match="tenantId"):
+        parse(record.key, value, dict(record.headers))
