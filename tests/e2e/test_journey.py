@@ -5,6 +5,7 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 
 from kafka import KafkaProducer
 from mesh.client import TenantClient
@@ -19,9 +20,7 @@ NewTenant = Callable[[], TenantClient]
 
 
 def becomes_searchable(client: TenantClient, profile: str) -> bool:
-    return wait_until(
-        lambda: any(hit["profile"] == profile for hit in client.search(profile, 50)), SEARCHABLE_SECONDS
-    )
+    return wait_until(partial(client.finds, profile), SEARCHABLE_SECONDS)
 
 
 @contextmanager

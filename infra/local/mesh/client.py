@@ -49,6 +49,10 @@ class TenantClient:
         results: list[dict[str, Any]] = answer["results"]
         return results
 
+    def finds(self, profile: str) -> bool:
+        """Return whether a search for the profile has the user among its best fifty."""
+        return any(hit["profile"] == profile for hit in self.search(profile, 50))
+
     @staticmethod
     def _json(answer: httpx.Response) -> dict[str, Any]:
         body: dict[str, Any] = answer.raise_for_status().json()
