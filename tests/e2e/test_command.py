@@ -61,6 +61,18 @@ def test_logs_show_components_and_functions(mesh: Mesh, tenant: Callable[[], Ten
     assert "There is no function 'nothing'" in mesh.run("logs", "nothing", code=2)
 
 
+def test_logs_follow_a_function(mesh: Mesh, tenant: Callable[[], TenantClient]) -> None:
+    client = tenant()
+    following = mesh.start("logs", "create_user", "-f")
+    try:
+        client.create("ada@x.dev", "Ada")
+        assert following.stdout is not None
+        assert any(client.tenant in line for line in following.stdout)
+    finally:
+        following.terminate()
+    assert following.wait(30) == 130
+
+
 def test_invoke_runs_a_function_with_an_event_from_a_file(mesh: Mesh, tmp_path: Path) -> None:
     assert mesh.run("invoke", "enrich", "-e", str(EVENTS / "kafka" / "two_partitions.json")).strip() == "null"
 
