@@ -325,9 +325,8 @@ def rule_holds(rule: Any, there: bool, leaf: Any) -> bool:
         return False
     if name == "equals-ignore-case":
         return leaf.upper() == str(operand).upper()
-    return (
-        leaf[: len(operand)] == operand if name == "prefix" else leaf[len(leaf) - len(operand) :] == operand
-    )
+    start = 0 if name == "prefix" else len(leaf) - len(operand)
+    return start >= 0 and leaf[start : start + len(operand)] == str(operand)
 
 
 def holds(pattern: Mapping[str, Any], leaves: Mapping[tuple[str, ...], Any], path: tuple[str, ...]) -> bool:
