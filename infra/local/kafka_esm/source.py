@@ -19,13 +19,15 @@ from kafka_esm.errors import AccessDenied
 from kafka_esm.mapping import Mapping as EventSourceMapping
 
 # Short waits: a record has to reach an idle function at once.
-_FETCH_WAIT_MS = 20
+_FETCH_WAIT_MS = 60
 _FETCH_WAIT_IN_WINDOW_MS = 100
 _METADATA_MAX_AGE_MS = 5_000
 # kafka-python never returns the rest of a fetch of which one poll took a part, if the partition was paused
 # before the next poll. So every poll takes all there is, and the fetches are small instead.
 _POLL_RECORDS = 2**31 - 1
 _PARTITION_FETCH_BYTES = 512 * 1024
+# Of all partitions together: Tansu does not look at the other limit.
+_FETCH_BYTES = 1024 * 1024
 _BOOTSTRAP_MS = 2_000
 _COMMIT_MS = 2_000
 _LOOKUP_MS = 5_000
@@ -239,6 +241,7 @@ def connect(
             heartbeat_interval_ms=min(3_000, session_ms // 3),
             fetch_max_wait_ms=_FETCH_WAIT_IN_WINDOW_MS if mapping.window_seconds else _FETCH_WAIT_MS,
             max_poll_records=_POLL_RECORDS,
+            fetch_max_bytes=_FETCH_BYTES,
             max_partition_fetch_bytes=_PARTITION_FETCH_BYTES,
             metadata_max_age_ms=_METADATA_MAX_AGE_MS,
             allow_auto_create_topics=False,

@@ -60,12 +60,10 @@ def test_given_a_mapping_when_listed_then_it_is_read_as_from_a_template(client: 
 
 def test_given_an_endpoint_that_does_not_keep_the_source_when_listed_then_it_says_so(client: Any) -> None:
     lost = without("SelfManagedEventSource")
-    with (
-        Stubber(client) as stub,
-        pytest.raises(ConfigurationError, match=r"not kept .* 5c6f0d7e-.*--template"),
-    ):
+    with Stubber(client) as stub:
         stub.add_response("list_event_source_mappings", {"EventSourceMappings": [lost]})
-        find_mappings(client)
+        with pytest.raises(ConfigurationError, match=r"not kept .* 5c6f0d7e-.*--template"):
+            find_mappings(client)
 
 
 def test_given_no_topic_when_listed_then_that_mapping_is_refused(client: Any) -> None:
