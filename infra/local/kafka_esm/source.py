@@ -10,7 +10,13 @@ from typing import Any, Literal, NamedTuple
 
 from kafka import ConsumerRebalanceListener, KafkaConsumer, OffsetAndMetadata, TopicPartition
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
-from kafka.errors import AuthorizationError, KafkaConnectionError, UnknownTopicOrPartitionError
+from kafka.errors import (
+    AuthorizationError,
+    KafkaConnectionError,
+    SaslAuthenticationFailedError,
+    UnknownTopicOrPartitionError,
+    UnsupportedSaslMechanismError,
+)
 from kafka.net.compat import KafkaNetClient
 from kafka.structs import MemberState
 
@@ -31,6 +37,8 @@ _FETCH_BYTES = 1024 * 1024
 _BOOTSTRAP_MS = 2_000
 _COMMIT_MS = 2_000
 _LOOKUP_MS = 5_000
+# No retry helps against these.
+_DENIED = (AuthorizationError, SaslAuthenticationFailedError, UnsupportedSaslMechanismError)
 _CLOSE_MS = 3_000
 # For how long no broker may be connected before the connection counts as lost.
 _LOST_AFTER_SECONDS = 1.5
@@ -64,12 +72,40 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-pytho
         self.changes.append(Change("revoked", [Partition(*tp) for tp in revoked]))
 
 
+class _Client(KafkaNetClient):  # type: ignore[misc]  # kafka-python is not typed
+    """Notes that a broker refused the credentials.
+
+    kafka-python connects again and again until it times out, and then only says that it did.
+    """
+
+    def __init__(self, **config: Any) -> None:
+        super().__init__(**config)
+        self._denied: Exception | None = None
+        connection = self._manager.get_connection
+
+        def watched(*args: Any, **options: Any) -> Any:
+            made = connection(*args, **options)
+            made.init_future.add_errback(self._note)
+            return made
+
+        self._manager.get_connection = watched
+
+    def _note(self, exc: Exception) -> None:
+        if isinstance(exc, _DENIED):
+            self._denied = exc
+
+    def raise_if_denied(self) -> None:
+        """Raise what a broker said to the credentials, if it refused them."""
+        if self._denied is not None:
+            raise AccessDenied(f"Kafka refuses the credentials: {self._denied}") from self._denied
+
+
 @dataclass(slots=True)
 class Source:
     """A connected consumer. Not thread-safe: one thread uses it."""
 
     _consumer: Any
-    _client: Any
+    _client: "_Client"
     _listener: _Listener
     _connected_at: float
     _mapping: EventSourceMapping
@@ -160,7 +196,7 @@ class Source:
         if any(self._client.connected(broker.node_id) for broker in self._client.cluster.brokers()):
             self._connected_at = now
             return
-        _raise_if_denied(self._client)
+        self._client.raise_if_denied()
         if now - self._connected_at > _LOST_AFTER_SECONDS:
             raise KafkaConnectionError("no broker is connected")
 
@@ -223,10 +259,10 @@ def connect(
         AccessDenied: a broker answers, and refuses the credentials.
 
     """
-    clients: list[Any] = []
+    clients: list[_Client] = []
 
-    def client(**config: Any) -> Any:
-        clients.append(KafkaNetClient(**config))
+    def client(**config: Any) -> _Client:
+        clients.append(_Client(**config))
         return clients[-1]
 
     session_ms = round(session_timeout_seconds * 1000)
@@ -257,7 +293,7 @@ def connect(
         # A consumer that fails to be built leaves its I/O thread behind.
         for leftover in clients:
             leftover.close()
-            _raise_if_denied(leftover)
+            leftover.raise_if_denied()
         raise
     listener = _Listener()
     try:
@@ -270,15 +306,6 @@ def connect(
             raise AccessDenied(f"Kafka: {type(exc).__name__}: {mapping.topic}") from exc
         raise
     return Source(consumer, clients[0], listener, time.monotonic(), mapping)
-
-
-def _raise_if_denied(client: Any) -> None:
-    # kafka-python tries refused credentials again until it times out, and then only says that it did.
-    cluster = client.cluster
-    for broker in [*cluster.bootstrap_brokers(), *cluster.brokers()]:
-        denied = client._manager.auth_failure(broker.node_id)
-        if denied is not None:
-            raise AccessDenied(f"Kafka refuses the credentials: {denied}") from denied
 
 
 def _require_topic(consumer: Any, topic: str) -> None:
