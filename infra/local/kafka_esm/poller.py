@@ -83,7 +83,7 @@ class Poller:
                 self._work.drop_all()
                 with contextlib.suppress(Exception):
                     source.close()
-        self.status = Status("draining", last_error=self._kafka_error)
+        self.status = Status("draining", last_error=self.fatal or self._kafka_error)
 
     def _poll_until_stopped(self, source: Source) -> None:
         while not self._stop.is_set():
@@ -186,7 +186,6 @@ class Poller:
         """Note the trouble, and wait before the next attempt; longer each time, and never in step."""
         if isinstance(exc, AccessDenied):
             self.fatal = str(exc)
-            self.status = Status("connecting", retries=self._work.retries, last_error=self.fatal)
             self._stop.set()
             return
         error = f"Kafka: {type(exc).__name__}: {exc}"
