@@ -94,6 +94,7 @@ class Poller:
                     self._work.drop(change.partitions)
                 else:
                     self._work.assign(change.partitions)
+                    self._work.start(change.starts)
                     self._kafka_recovered()
             for partition, found in records.items():
                 added = self._work.add(partition, found, now, time.time())

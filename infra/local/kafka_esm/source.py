@@ -4,7 +4,7 @@ import contextlib
 import itertools
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
@@ -13,6 +13,7 @@ from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssi
 from kafka.errors import (
     AuthorizationError,
     KafkaConnectionError,
+    KafkaTimeoutError,
     SaslAuthenticationFailedError,
     UnknownTopicOrPartitionError,
     UnsupportedSaslMechanismError,
@@ -52,6 +53,8 @@ class Change(NamedTuple):
 
     kind: Literal["assigned", "revoked"]
     partitions: list[Partition]
+    # Where the partitions start that have no offset yet, as far as that has to be kept.
+    starts: dict[Partition, int]
 
 
 class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python is not typed
@@ -65,11 +68,11 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-pytho
 
     def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
         """Note the added partitions."""
-        self.changes.append(Change("assigned", [Partition(*tp) for tp in assigned]))
+        self.changes.append(Change("assigned", [Partition(*tp) for tp in assigned], {}))
 
     def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
         """Note the partitions that another member gets; kafka-python reports lost ones here, too."""
-        self.changes.append(Change("revoked", [Partition(*tp) for tp in revoked]))
+        self.changes.append(Change("revoked", [Partition(*tp) for tp in revoked], {}))
 
 
 class _Client(KafkaNetClient):  # type: ignore[misc]  # kafka-python is not typed
@@ -133,14 +136,14 @@ class Source:
         found = {Partition(*tp): rows for tp, rows in records.items()}
         for change in changes:
             if change.kind == "assigned":
-                for partition in self._place(change.partitions):
+                for partition in self._place(change):
                     # They were fetched from where the group would have started.
                     found.pop(partition, None)
             else:
                 self._too_early.difference_update(change.partitions)
         return changes, self._late_enough(found)
 
-    def _place(self, partitions: Iterable[Partition]) -> list[Partition]:
+    def _place(self, change: Change) -> list[Partition]:
         """Go to the starting position where the group has no offset; returns the partitions moved.
 
         If the group has offsets, they win.
@@ -148,28 +151,40 @@ class Source:
         position = self._mapping.starting_position
         if position == "TRIM_HORIZON":
             return []
-        moved = [p for p in partitions if not self._has_offset(p)]
-        if not moved:
+        # What was given and taken within one poll is gone again.
+        assigned = self._consumer.assignment()
+        tps = {
+            partition: TopicPartition(*partition)
+            for partition in change.partitions
+            if partition in assigned and not self._has_offset(partition)
+        }
+        if not tps:
             return []
-        tps = {partition: TopicPartition(*partition) for partition in moved}
         if position == "AT_TIMESTAMP":
-            start = round((self._mapping.starting_timestamp or 0) * 1000)
-            found = self._consumer.offsets_for_times(
-                dict.fromkeys(tps.values(), start), timeout_ms=_LOOKUP_MS
-            )
-            for tp in tps.values():
-                offset = found.get(tp)
-                # Kafka answers with nothing if no record is that late, Tansu with a timestamp of -1.
-                if offset is None or offset.timestamp < 0:
-                    self._consumer.seek_to_end(tp)
-                else:
-                    self._consumer.seek(tp, offset.offset)
-            self._too_early.update(moved)
+            self._seek_to_timestamp(tps.values())
+            self._too_early.update(tps)
         else:
             self._consumer.seek_to_end(*tps.values())
-            # Kept, so that what is produced while no poller runs is not missed after all.
-            self.commit({p: self._consumer.position(tp, timeout_ms=_LOOKUP_MS) for p, tp in tps.items()})
-        return moved
+            for partition, tp in tps.items():
+                change.starts[partition] = self._position(tp)
+        return list(tps)
+
+    def _seek_to_timestamp(self, tps: Collection[TopicPartition]) -> None:
+        start = round((self._mapping.starting_timestamp or 0) * 1000)
+        found = self._consumer.offsets_for_times(dict.fromkeys(tps, start), timeout_ms=_LOOKUP_MS)
+        for tp in tps:
+            offset = found.get(tp)
+            # Kafka answers with nothing if no record is that late, Tansu with a timestamp of -1.
+            if offset is None or offset.timestamp < 0:
+                self._consumer.seek_to_end(tp)
+            else:
+                self._consumer.seek(tp, offset.offset)
+
+    def _position(self, tp: TopicPartition) -> int:
+        position: int | None = self._consumer.position(tp, timeout_ms=_LOOKUP_MS)
+        if position is None:
+            raise KafkaTimeoutError(f"the end of {Partition(*tp).label} is not known")
+        return position
 
     def _has_offset(self, partition: Partition) -> bool:
         offset = self._consumer.committed(TopicPartition(*partition), timeout_ms=_LOOKUP_MS)

@@ -145,6 +145,12 @@ class Work:
         for partition in partitions:
             self._lanes.setdefault(partition, _Lane())
 
+    def start(self, offsets: Mapping[Partition, int]) -> None:
+        """Note where partitions start, which is to be committed: nothing after it may be missed any more."""
+        for partition, offset in offsets.items():
+            if partition in self._lanes:
+                self._lanes[partition].received = offset
+
     def drop(self, partitions: Iterable[Partition]) -> None:
         """Forget everything about partitions that belong to somebody else now."""
         for partition in partitions:
@@ -164,7 +170,7 @@ class Work:
         lane = self._lanes.get(partition)
         if lane is None or lane.blocked or not records:
             return Added()
-        if lane.committed is None:
+        if lane.received is None:
             lane.committed = records[0].offset
         filtered = 0
         for record in records:

@@ -409,3 +409,15 @@ def test_given_filtered_records_when_nothing_waits_before_them_then_they_are_com
     assert work.uncommitted() == {P0: 4}
     work.committed({P0: 4})
     assert work.uncommitted() == {}
+
+
+def test_given_a_starting_position_when_records_come_before_it_is_kept_then_it_still_is_to_be_committed(
+    record: Any,
+) -> None:
+    work = made()
+    work.start({P0: 7, Partition("t", 9): 1})
+    assert work.uncommitted() == {P0: 7}
+    add(work, record, P0, 7)
+    assert work.uncommitted() == {P0: 7}
+    work.committed({P0: 7})
+    assert work.uncommitted() == {}
