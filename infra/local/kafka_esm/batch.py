@@ -1,5 +1,6 @@
 """What goes into the next batch, and when it is due: pure decisions over records and a clock."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -26,6 +27,10 @@ class Entry:
     offset: int
     payload: bytes
     arrived: float
+    # When it becomes too old to be delivered, by the same clock.
+    expires: float = math.inf
+    # It fits into no event: it can only go to the failure destination.
+    too_large: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +60,12 @@ def plan(buffers: Mapping[Partition, Sequence[Entry]], limits: Limits) -> Plan |
     """Plan the next batch from the records at hand; None without any.
 
     Partitions whose first record has waited longest come first, so that a busy one cannot starve
-    the others. Every record has to fit into an event by itself (`Limits.fits_alone`).
+    the others. A record that is too large ends what is taken of its partition.
     """
-    waiting = sorted((p for p in buffers if buffers[p]), key=lambda p: buffers[p][0].arrived)
+    waiting = sorted(
+        (p for p in buffers if buffers[p] and not buffers[p][0].too_large),
+        key=lambda p: buffers[p][0].arrived,
+    )
     if not waiting:
         return None
     oldest = buffers[waiting[0]][0].arrived
@@ -67,6 +75,8 @@ def plan(buffers: Mapping[Partition, Sequence[Entry]], limits: Limits) -> Plan |
         # The first of a partition brings the partition's own frame; every other, a comma.
         frame = group_bytes(partition.label) + (1 if take else 0)
         for entry in buffers[partition]:
+            if entry.too_large:
+                break
             size = len(entry.payload) + (1 if take.get(partition) else frame)
             if room == 0 or size > room_bytes:
                 return Plan(take, due_at=oldest)

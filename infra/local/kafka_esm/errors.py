@@ -1,5 +1,9 @@
-"""The one error that ends the command: configuration that somebody has to change."""
+"""The errors that end the command: somebody has to change something."""
 
 
 class ConfigurationError(Exception):
     """The template or the command line is wrong; the message says what to do, in one line."""
+
+
+class AccessDenied(Exception):  # noqa: N818 - what it is
+    """Kafka refuses the credentials, or the group or the topic: trying again would change nothing."""

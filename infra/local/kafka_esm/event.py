@@ -1,6 +1,7 @@
 """Kafka records as the event that Lambda makes of them."""
 
-import base64
+import binascii
+import functools
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
@@ -49,19 +50,15 @@ class KafkaRecord(Protocol):
 
 def encode_record(record: KafkaRecord) -> bytes:
     """Return one record as JSON, the way it stands in the event."""
-    fields: dict[str, object] = {
-        "topic": record.topic,
-        "partition": record.partition,
-        "offset": record.offset,
-        "timestamp": record.timestamp,
-        "timestampType": _TIMESTAMP_TYPES.get(_number(record.timestamp_type), "NO_TIMESTAMP_TYPE"),
-    }
-    if record.key is not None:
-        fields["key"] = base64.b64encode(record.key).decode()
-    if record.value is not None:
-        fields["value"] = base64.b64encode(record.value).decode()
-    fields["headers"] = [{name: _signed(value or b"")} for name, value in record.headers]
-    return _json(fields)
+    # Put together by hand: this is what the poller spends most of its time with.
+    kind = _TIMESTAMP_TYPES.get(_number(record.timestamp_type), "NO_TIMESTAMP_TYPE")
+    key = "" if record.key is None else f',"key":"{_base64(record.key)}"'
+    value = "" if record.value is None else f',"value":"{_base64(record.value)}"'
+    headers = [{name: _signed(content or b"")} for name, content in record.headers]
+    return (
+        f'{{"topic":{_quoted(record.topic)},"partition":{record.partition},"offset":{record.offset},'
+        f'"timestamp":{record.timestamp},"timestampType":"{kind}"{key}{value},"headers":'
+    ).encode() + (_json(headers) + b"}" if headers else b"[]}")
 
 
 def encode_event(bootstrap: str, records: Mapping[str, Iterable[bytes]]) -> bytes:
@@ -96,6 +93,15 @@ def _signed(value: bytes) -> list[int]:
 
 def _number(value: int | None) -> int:
     return -1 if value is None else int(value)
+
+
+def _base64(value: bytes) -> str:
+    return binascii.b2a_base64(value, newline=False).decode()
+
+
+@functools.lru_cache(maxsize=64)
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
 
 
 def _json(value: object) -> bytes:

@@ -1,4 +1,4 @@
-"""GET /healthz: what the pollers are doing, as JSON."""
+"""GET /healthz: what the pollers are doing, as JSON; GET /metrics: the same and more, for Prometheus."""
 
 import json
 import threading
@@ -8,12 +8,16 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, CollectorRegistry, generate_latest
+
 from kafka_esm.errors import ConfigurationError
 from kafka_esm.mapping import Mapping
-from kafka_esm.poller import Status
+from kafka_esm.status import Status
+
+Polled = tuple[Mapping, Status]
 
 
-def report(pollers: Sequence[tuple[Mapping, Status]]) -> tuple[HTTPStatus, dict[str, Any]]:
+def report(pollers: Sequence[Polled]) -> tuple[HTTPStatus, dict[str, Any]]:
     """Return the status and body of an answer: 200 once every mapping polls."""
     states = [status.state for _, status in pollers]
     state = next((s for s in ("draining", "connecting") if s in states), "polling")
@@ -28,8 +32,10 @@ def report(pollers: Sequence[tuple[Mapping, Status]]) -> tuple[HTTPStatus, dict[
     return code, {"state": state, "mappings": mappings}
 
 
-def serve(port: int, read: Callable[[], Sequence[tuple[Mapping, Status]]]) -> ThreadingHTTPServer:
-    """Serve health on a port of the loopback interface, in a thread of its own.
+def serve(
+    port: int, read: Callable[[], Sequence[Polled]], registry: CollectorRegistry
+) -> ThreadingHTTPServer:
+    """Serve health and metrics on a port of the loopback interface, in a thread of its own.
 
     Raises:
         ConfigurationError: the port cannot be had.
@@ -38,15 +44,17 @@ def serve(port: int, read: Callable[[], Sequence[tuple[Mapping, Status]]]) -> Th
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            if self.path != "/healthz":
-                self._answer(HTTPStatus.NOT_FOUND, {"error": "only /healthz is here"})
+            if self.path == "/metrics":
+                self._answer(HTTPStatus.OK, generate_latest(registry), CONTENT_TYPE_PLAIN_0_0_4)
                 return
-            self._answer(*report(read()))
+            status, body = HTTPStatus.NOT_FOUND, {"error": "only /healthz and /metrics are here"}
+            if self.path == "/healthz":
+                status, body = report(read())
+            self._answer(status, json.dumps(body).encode(), "application/json")
 
-        def _answer(self, status: HTTPStatus, body: dict[str, Any]) -> None:
-            content = json.dumps(body).encode()
+        def _answer(self, status: HTTPStatus, content: bytes, kind: str) -> None:
             self.send_response(status)
-            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             self.wfile.write(content)

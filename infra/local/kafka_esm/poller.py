@@ -3,177 +3,171 @@
 import contextlib
 import logging
 import queue
+import random
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Literal
 
 from kafka.errors import KafkaError
 
 from kafka_esm.batch import Limits
-from kafka_esm.invoke import Outcome
+from kafka_esm.delivery import Finished
+from kafka_esm.errors import AccessDenied
 from kafka_esm.mapping import Mapping
-from kafka_esm.source import Source, connect
+from kafka_esm.metrics import Meters
+from kafka_esm.policy import Policy
+from kafka_esm.retry import backoff_seconds
+from kafka_esm.source import Source
+from kafka_esm.status import State, Status
 from kafka_esm.work import Batch, Work
 
 _LOG = logging.getLogger(__name__)
 
-State = Literal["connecting", "polling", "draining"]
-
 # Nobody waits longer than this for the poller to notice a signal, or a rebalance.
 _LONGEST_POLL_SECONDS = 0.25
-_POLL_WHILE_IN_FLIGHT_SECONDS = 0.05
-_RECONNECT_SECONDS = 0.5
+# While something is in flight, its end is waited for, and new records are looked for this often.
+_POLL_WHILE_IN_FLIGHT_SECONDS = 0.02
+_RECONNECT_CAP_SECONDS = 5.0
 _STATUS_SECONDS = 0.1
 
 
-@dataclass(frozen=True, slots=True)
-class Status:
-    """What a poller is doing, for its health."""
-
-    state: State
-    lag: dict[str, int | None] = field(default_factory=dict)
-    in_flight: int = 0
-    retries: int = 0
-    last_error: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Finished:
-    batch: Batch
-    outcome: Outcome
-    size: int
-    seconds: float
-
-
 class Poller:
-    """One mapping's loop. `run` it in a thread of its own; `status` may be read from any."""
+    """One mapping's loop. `run` it in a thread of its own; `status` and `fatal` may be read from any."""
 
     def __init__(
         self,
         mapping: Mapping,
-        invoke: Callable[[bytes], Outcome],
+        policy: Policy,
+        connect: Callable[[], Source],
+        deliver: Callable[[Batch], Finished],
         stop: threading.Event,
+        meters: Meters,
         *,
-        session_timeout_seconds: float,
         drain_seconds: float,
     ) -> None:
         self.mapping = mapping
         self.status = Status("connecting")
-        self._invoke = invoke
+        # Why it has stopped by itself: it is no use to try again.
+        self.fatal: str | None = None
+        self._connect = connect
+        self._deliver = deliver
         self._stop = stop
-        self._session_timeout_seconds = session_timeout_seconds
+        self._meters = meters
         self._drain_seconds = drain_seconds
-        self._work = Work(Limits(mapping.batch_size, mapping.window_seconds, mapping.bootstrap))
-        self._finished: queue.SimpleQueue[_Finished] = queue.SimpleQueue()
+        self._rng = random.Random()  # noqa: S311 - jitter, not a secret
+        self._work = Work(Limits(mapping.batch_size, mapping.window_seconds, mapping.bootstrap), policy)
+        self._finished: queue.SimpleQueue[Finished] = queue.SimpleQueue()
         self._kafka_error: str | None = None
+        self._kafka_failures = 0
         self._commit_error: str | None = None
         self._status_at = 0.0
 
     def run(self) -> None:
-        """Poll until told to stop, whatever happens to the broker or the endpoint."""
+        """Poll until told to stop, whatever happens to the broker or the endpoint.
+
+        If the broker refuses access, everything is told to stop, and `fatal` says why.
+        """
         while not self._stop.is_set():
             try:
-                source = connect(self.mapping, self._session_timeout_seconds)
+                source = self._connect()
             except Exception as exc:
                 self._kafka_failed(exc)
-                self._stop.wait(_RECONNECT_SECONDS)
                 continue
             try:
                 self._poll_until_stopped(source)
                 self._drain(source)
             except Exception as exc:
                 self._kafka_failed(exc)
-                self._stop.wait(_RECONNECT_SECONDS)
             finally:
                 # Whoever gets the partitions next starts from what is committed, this poller included.
                 self._work.drop_all()
                 with contextlib.suppress(Exception):
                     source.close()
-        self.status = Status("draining", last_error=self._kafka_error)
+        self.status = Status("draining", last_error=self.fatal or self._kafka_error)
 
     def _poll_until_stopped(self, source: Source) -> None:
         while not self._stop.is_set():
-            timeout = self._wait(source)
-            changes, records = source.poll(timeout)
+            changes, records = source.poll(self._wait(source))
             now = time.monotonic()
             for change in changes:
                 if change.kind == "revoked":
                     self._work.drop(change.partitions)
                 else:
                     self._work.assign(change.partitions)
+                    self._work.start(change.starts)
                     self._kafka_recovered()
             for partition, found in records.items():
-                error = self._work.add(partition, found, now)
-                if error:
-                    _LOG.error(error, extra={"function": self.mapping.target.name})
+                added = self._work.add(partition, found, now, time.time())
+                self._meters.polled.inc(len(found))
+                self._meters.filtered.inc(added.filtered)
+                if added.error:
+                    _LOG.error(added.error, extra={"function": self.mapping.target.name})
             self._settle(source)
             self._dispatch()
             source.fetch_all_but(self._work.full())
             self._report(source, changed=bool(changes))
 
     def _wait(self, source: Source) -> float:
-        """Wait for the invocation in flight, if there is one; returns how long to wait for records."""
-        if self._work.in_flight is not None:
-            # The consumer fetches in its own thread meanwhile. A rebalance needs the poll more.
-            self._await_finished(_POLL_WHILE_IN_FLIGHT_SECONDS if source.stable else 0)
-            return 0
+        """Wait for what is in flight, if anything is; returns how long to wait for records."""
         wake_at = self._work.wake_at()
-        if wake_at is None:
-            return _LONGEST_POLL_SECONDS
-        return min(_LONGEST_POLL_SECONDS, max(0.0, wake_at - time.monotonic()))
+        longest = _LONGEST_POLL_SECONDS
+        # What is due cannot go as long as offsets cannot be committed.
+        if wake_at is not None and self._commit_error is None:
+            longest = min(longest, max(0.0, wake_at - time.monotonic()))
+        if not self._work.in_flight:
+            return longest
+        # The consumer fetches in its own thread meanwhile. A rebalance needs the poll more.
+        self._await_finished(min(longest, _POLL_WHILE_IN_FLIGHT_SECONDS) if source.stable else 0)
+        return 0
 
     def _await_finished(self, seconds: float) -> None:
-        try:
-            finished = self._finished.get(timeout=seconds) if seconds else self._finished.get_nowait()
-        except queue.Empty:
-            return
+        """Take up every attempt that has ended, after waiting for one at most so long."""
+        with contextlib.suppress(queue.Empty):
+            self._take_up(self._finished.get(timeout=seconds) if seconds else self._finished.get_nowait())
+            while True:
+                self._take_up(self._finished.get_nowait())
+
+    def _take_up(self, finished: Finished) -> None:
+        tally = self._work.finish(finished.batch, finished.outcome, time.monotonic())
+        meters = self._meters
+        meters.delivered.inc(tally.delivered)
+        meters.failed.inc(tally.failed)
+        (meters.dead_lettered if self.mapping.destination else meters.discarded).inc(tally.given_up)
+        if finished.batch.condition is None:
+            meters.batch_records.observe(finished.batch.records)
+            meters.invoke_seconds.observe(finished.seconds)
         self._log_batch(finished)
-        if finished.outcome.ok:
-            self._work.succeeded()
-        else:
-            self._work.failed(finished.outcome.error or finished.outcome.name, time.monotonic())
 
     def _settle(self, source: Source) -> None:
-        """Commit what has been delivered; if that fails, it is tried again after the next poll."""
-        if not self._work.uncommitted:
+        """Commit what is done; if that fails, it is tried again after the next poll."""
+        offsets = self._work.uncommitted()
+        if not offsets:
             self._commit_error = None
             return
         try:
-            source.commit(self._work.uncommitted)
+            source.commit(offsets)
         except KafkaError as exc:
             if self._commit_error is None:
                 _LOG.warning("offsets cannot be committed yet: %s", type(exc).__name__, extra=self._names())
             self._commit_error = f"offsets cannot be committed: {type(exc).__name__}"
         else:
-            self._work.committed()
+            self._work.committed(offsets)
             self._commit_error = None
 
     def _dispatch(self) -> None:
-        if self._work.uncommitted:
-            # Going on without being able to commit would only deliver more of it twice.
-            return
-        batch = self._work.next_batch(time.monotonic())
-        if batch is None:
-            return
-        payload = batch.payload(self.mapping.bootstrap)
-        # A daemon: a function that never answers must not keep the process from ending.
-        threading.Thread(target=self._run_invocation, args=(batch, payload), daemon=True).start()
+        # Going on without being able to commit would only deliver more of it twice.
+        while self._commit_error is None and (batch := self._work.next_batch(time.monotonic())):
+            # A daemon: a function that never answers must not keep the process from ending.
+            threading.Thread(target=self._attempt, args=(batch,), daemon=True).start()
 
-    def _run_invocation(self, batch: Batch, payload: bytes) -> None:
-        started = time.monotonic()
-        try:
-            outcome = self._invoke(payload)
-        except Exception as exc:
-            outcome = Outcome("failed", f"the invocation failed: {type(exc).__name__}")
-        self._finished.put(_Finished(batch, outcome, len(payload), time.monotonic() - started))
+    def _attempt(self, batch: Batch) -> None:
+        self._finished.put(self._deliver(batch))
 
     def _drain(self, source: Source) -> None:
-        """Let the batch in flight end, within limits, and commit it. Everything else is left."""
+        """Let what is in flight end, within limits, and commit it. Everything else is left."""
         self._report(source, changed=True, state="draining")
         deadline = time.monotonic() + self._drain_seconds
-        while (self._work.in_flight or self._work.uncommitted) and time.monotonic() < deadline:
+        while (self._work.in_flight or self._work.uncommitted()) and time.monotonic() < deadline:
             if self._work.in_flight:
                 self._await_finished(_POLL_WHILE_IN_FLIGHT_SECONDS)
             source.fetch_nothing()
@@ -182,14 +176,19 @@ class Poller:
                 if change.kind == "revoked":
                     self._work.drop(change.partitions)
             self._settle(source)
-        if self._work.in_flight or self._work.uncommitted:
+        if self._work.in_flight or self._work.uncommitted():
             _LOG.warning(
-                "the batch in flight did not end within %g s: it will be delivered again",
+                "what is in flight did not end within %g s: it will be delivered again",
                 self._drain_seconds,
                 extra=self._names(),
             )
 
     def _kafka_failed(self, exc: Exception) -> None:
+        """Note the trouble, and wait before the next attempt; longer each time, and never in step."""
+        if isinstance(exc, AccessDenied):
+            self.fatal = str(exc)
+            self._stop.set()
+            return
         error = f"Kafka: {type(exc).__name__}: {exc}"
         # Once per outage, and again if its nature changes, not at every attempt.
         if self._kafka_error is None or type(exc).__name__ not in self._kafka_error:
@@ -198,16 +197,19 @@ class Poller:
             else:
                 _LOG.exception("not polling, retrying", extra=self._names())
         self._kafka_error = error
+        self._kafka_failures += 1
         self.status = Status("connecting", retries=self._work.retries, last_error=error)
+        self._stop.wait(backoff_seconds(self._kafka_failures, self._rng, _RECONNECT_CAP_SECONDS))
 
     def _kafka_recovered(self) -> None:
+        self._kafka_failures = 0
         if self._kafka_error is not None:
             _LOG.info("polling again", extra=self._names())
             self._kafka_error = None
 
     def _report(self, source: Source, *, changed: bool, state: State = "polling") -> None:
         now = time.monotonic()
-        busy = int(self._work.in_flight is not None)
+        busy = len(self._work.in_flight)
         if not changed and busy == self.status.in_flight and now - self._status_at < _STATUS_SECONDS:
             return
         self._status_at = now
@@ -223,19 +225,24 @@ class Poller:
     def _names(self) -> dict[str, object]:
         return {"function": self.mapping.target.name, "topic": self.mapping.topic}
 
-    def _log_batch(self, finished: _Finished) -> None:
-        entries = finished.batch.entries
+    def _log_batch(self, finished: Finished) -> None:
+        batch = finished.batch
         _LOG.log(
-            logging.INFO if finished.outcome.ok else logging.WARNING,
-            "batch",
+            logging.INFO if finished.outcome.ok and batch.condition is None else logging.WARNING,
+            "batch" if batch.condition is None else "batch given up",
             extra=self._names()
             | {
-                "partitions": {str(p.partition): [e[0].offset, e[-1].offset] for p, e in entries.items()},
-                "records": sum(len(e) for e in entries.values()),
+                "partitions": {
+                    str(p.partition): [chunk.entries[0].offset, chunk.entries[-1].offset]
+                    for p, chunk in batch.chunks.items()
+                },
+                "records": batch.records,
                 "bytes": finished.size,
                 "duration_ms": round(finished.seconds * 1000, 1),
-                "attempt": finished.batch.failures + 1,
+                "attempt": batch.attempt,
                 "outcome": finished.outcome.name,
                 "error": finished.outcome.error,
+                "condition": batch.condition,
+                "destination": self.mapping.destination if batch.condition else None,
             },
         )

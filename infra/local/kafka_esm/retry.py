@@ -1,4 +1,4 @@
-"""How long to wait before a failed batch is tried again."""
+"""How long to wait before something that failed is tried again."""
 
 import random
 
@@ -6,7 +6,7 @@ BASE_SECONDS = 0.2
 CAP_SECONDS = 10.0
 
 
-def backoff_seconds(failures: int, rng: random.Random) -> float:
+def backoff_seconds(failures: int, rng: random.Random, cap: float = CAP_SECONDS) -> float:
     """Return the wait after so many failures in a row: exponential, with full jitter."""
     # Beyond 2**16 the cap has long been reached; a float would overflow at 2**1024.
-    return rng.uniform(0, min(CAP_SECONDS, BASE_SECONDS * 2 ** min(failures - 1, 16)))
+    return rng.uniform(0, min(cap, BASE_SECONDS * 2 ** min(failures - 1, 16)))

@@ -1,31 +1,45 @@
 """The Kafka side: one consumer of one topic in one group."""
 
 import contextlib
+import itertools
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 from kafka import ConsumerRebalanceListener, KafkaConsumer, OffsetAndMetadata, TopicPartition
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
-from kafka.errors import KafkaConnectionError, UnknownTopicOrPartitionError
+from kafka.errors import (
+    AuthorizationError,
+    KafkaConnectionError,
+    KafkaTimeoutError,
+    SaslAuthenticationFailedError,
+    UnknownTopicOrPartitionError,
+    UnsupportedSaslMechanismError,
+)
 from kafka.net.compat import KafkaNetClient
 from kafka.structs import MemberState
 
 from kafka_esm.batch import Partition
+from kafka_esm.errors import AccessDenied
 from kafka_esm.mapping import Mapping as EventSourceMapping
 
 # Short waits: a record has to reach an idle function at once.
-_FETCH_WAIT_MS = 20
+_FETCH_WAIT_MS = 60
 _FETCH_WAIT_IN_WINDOW_MS = 100
 _METADATA_MAX_AGE_MS = 5_000
 # kafka-python never returns the rest of a fetch of which one poll took a part, if the partition was paused
 # before the next poll. So every poll takes all there is, and the fetches are small instead.
 _POLL_RECORDS = 2**31 - 1
 _PARTITION_FETCH_BYTES = 512 * 1024
+# Of all partitions together: Tansu does not look at the other limit.
+_FETCH_BYTES = 1024 * 1024
 _BOOTSTRAP_MS = 2_000
 _COMMIT_MS = 2_000
+_LOOKUP_MS = 5_000
+# No retry helps against these.
+_DENIED = (AuthorizationError, SaslAuthenticationFailedError, UnsupportedSaslMechanismError)
 _CLOSE_MS = 3_000
 # For how long no broker may be connected before the connection counts as lost.
 _LOST_AFTER_SECONDS = 1.5
@@ -39,6 +53,8 @@ class Change(NamedTuple):
 
     kind: Literal["assigned", "revoked"]
     partitions: list[Partition]
+    # Where the partitions start that have no offset yet, as far as that has to be kept.
+    starts: dict[Partition, int]
 
 
 class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python is not typed
@@ -52,11 +68,39 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-pytho
 
     def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
         """Note the added partitions."""
-        self.changes.append(Change("assigned", [Partition(*tp) for tp in assigned]))
+        self.changes.append(Change("assigned", [Partition(*tp) for tp in assigned], {}))
 
     def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
         """Note the partitions that another member gets; kafka-python reports lost ones here, too."""
-        self.changes.append(Change("revoked", [Partition(*tp) for tp in revoked]))
+        self.changes.append(Change("revoked", [Partition(*tp) for tp in revoked], {}))
+
+
+class _Client(KafkaNetClient):  # type: ignore[misc]  # kafka-python is not typed
+    """Notes that a broker refused the credentials.
+
+    kafka-python connects again and again until it times out, and then only says that it did.
+    """
+
+    def __init__(self, **config: Any) -> None:
+        super().__init__(**config)
+        self._denied: Exception | None = None
+        connection = self._manager.get_connection
+
+        def watched(*args: Any, **options: Any) -> Any:
+            made = connection(*args, **options)
+            made.init_future.add_errback(self._note)
+            return made
+
+        self._manager.get_connection = watched
+
+    def _note(self, exc: Exception) -> None:
+        if isinstance(exc, _DENIED):
+            self._denied = exc
+
+    def raise_if_denied(self) -> None:
+        """Raise what a broker said to the credentials, if it refused them."""
+        if self._denied is not None:
+            raise AccessDenied(f"Kafka refuses the credentials: {self._denied}") from self._denied
 
 
 @dataclass(slots=True)
@@ -64,25 +108,97 @@ class Source:
     """A connected consumer. Not thread-safe: one thread uses it."""
 
     _consumer: Any
-    _client: Any
+    _client: "_Client"
     _listener: _Listener
     _connected_at: float
+    _mapping: EventSourceMapping
+    # Partitions of which no record has come yet that is as late as AT_TIMESTAMP asks for.
+    _too_early: set[Partition] = field(default_factory=set)
 
     def poll(self, timeout_seconds: float) -> tuple[list[Change], Mapping[Partition, list[Any]]]:
         """Wait for records: returns changes of the assignment, and records that came after them.
 
         Raises:
             KafkaError: the consumer cannot go on; close it and connect again.
+            AccessDenied: the broker lets it in no more; it is no use to try again.
 
         """
-        records = self._consumer.poll(timeout_ms=max(0, round(timeout_seconds * 1000)))
-        if not records and not self.stable:
-            records = self._consumer.poll(timeout_ms=_REBALANCE_POLL_MS)
+        try:
+            records = self._consumer.poll(timeout_ms=max(0, round(timeout_seconds * 1000)))
+            if not records and not self.stable:
+                records = self._consumer.poll(timeout_ms=_REBALANCE_POLL_MS)
+        except AuthorizationError as exc:
+            raise AccessDenied(f"Kafka: {type(exc).__name__}") from exc
         self._check_connection()
         changes = []
         while self._listener.changes:
             changes.append(self._listener.changes.popleft())
-        return changes, {Partition(*tp): found for tp, found in records.items()}
+        found = {Partition(*tp): rows for tp, rows in records.items()}
+        for change in changes:
+            if change.kind == "assigned":
+                for partition in self._place(change):
+                    # They were fetched from where the group would have started.
+                    found.pop(partition, None)
+            else:
+                self._too_early.difference_update(change.partitions)
+        return changes, self._late_enough(found)
+
+    def _place(self, change: Change) -> list[Partition]:
+        """Go to the starting position where the group has no offset; returns the partitions moved.
+
+        If the group has offsets, they win.
+        """
+        position = self._mapping.starting_position
+        if position == "TRIM_HORIZON":
+            return []
+        # What was given and taken within one poll is gone again.
+        assigned = self._consumer.assignment()
+        tps = {
+            partition: TopicPartition(*partition)
+            for partition in change.partitions
+            if partition in assigned and not self._has_offset(partition)
+        }
+        if not tps:
+            return []
+        if position == "AT_TIMESTAMP":
+            self._seek_to_timestamp(tps.values())
+            self._too_early.update(tps)
+        else:
+            self._consumer.seek_to_end(*tps.values())
+            for partition, tp in tps.items():
+                change.starts[partition] = self._position(tp)
+        return list(tps)
+
+    def _seek_to_timestamp(self, tps: Collection[TopicPartition]) -> None:
+        start = round((self._mapping.starting_timestamp or 0) * 1000)
+        found = self._consumer.offsets_for_times(dict.fromkeys(tps, start), timeout_ms=_LOOKUP_MS)
+        for tp in tps:
+            offset = found.get(tp)
+            # Kafka answers with nothing if no record is that late, Tansu with a timestamp of -1.
+            if offset is None or offset.timestamp < 0:
+                self._consumer.seek_to_end(tp)
+            else:
+                self._consumer.seek(tp, offset.offset)
+
+    def _position(self, tp: TopicPartition) -> int:
+        position: int | None = self._consumer.position(tp, timeout_ms=_LOOKUP_MS)
+        if position is None:
+            raise KafkaTimeoutError(f"the end of {Partition(*tp).label} is not known")
+        return position
+
+    def _has_offset(self, partition: Partition) -> bool:
+        offset = self._consumer.committed(TopicPartition(*partition), timeout_ms=_LOOKUP_MS)
+        return offset is not None and offset >= 0
+
+    def _late_enough(self, found: dict[Partition, list[Any]]) -> Mapping[Partition, list[Any]]:
+        # Tansu looks a timestamp up by when a record arrived, not by the record's own.
+        start = (self._mapping.starting_timestamp or 0) * 1000
+        for partition in self._too_early & found.keys():
+            late = list(itertools.dropwhile(lambda record: record.timestamp < start, found.pop(partition)))
+            if late:
+                found[partition] = late
+                self._too_early.discard(partition)
+        return found
 
     @property
     def stable(self) -> bool:
@@ -94,7 +210,9 @@ class Source:
         now = time.monotonic()
         if any(self._client.connected(broker.node_id) for broker in self._client.cluster.brokers()):
             self._connected_at = now
-        elif now - self._connected_at > _LOST_AFTER_SECONDS:
+            return
+        self._client.raise_if_denied()
+        if now - self._connected_at > _LOST_AFTER_SECONDS:
             raise KafkaConnectionError("no broker is connected")
 
     def fetch_all_but(self, full: set[Partition]) -> None:
@@ -146,17 +264,20 @@ class Source:
         self._consumer.close(autocommit=False, timeout_ms=_CLOSE_MS)
 
 
-def connect(mapping: EventSourceMapping, session_timeout_seconds: float) -> Source:
-    """Connect and join the group.
+def connect(
+    mapping: EventSourceMapping, session_timeout_seconds: float, security: Mapping[str, Any]
+) -> Source:
+    """Connect and join the group; `security` holds kafka-python's options for TLS and SASL.
 
     Raises:
         KafkaError: no broker answers, or the topic does not exist (yet).
+        AccessDenied: a broker answers, and refuses the credentials.
 
     """
-    clients: list[Any] = []
+    clients: list[_Client] = []
 
-    def client(**config: Any) -> Any:
-        clients.append(KafkaNetClient(**config))
+    def client(**config: Any) -> _Client:
+        clients.append(_Client(**config))
         return clients[-1]
 
     session_ms = round(session_timeout_seconds * 1000)
@@ -166,11 +287,12 @@ def connect(mapping: EventSourceMapping, session_timeout_seconds: float) -> Sour
             client_id="kafka-esm",
             group_id=mapping.group,
             enable_auto_commit=False,
-            auto_offset_reset="earliest" if mapping.starting_position == "TRIM_HORIZON" else "latest",
+            auto_offset_reset="latest" if mapping.starting_position == "LATEST" else "earliest",
             session_timeout_ms=session_ms,
             heartbeat_interval_ms=min(3_000, session_ms // 3),
             fetch_max_wait_ms=_FETCH_WAIT_IN_WINDOW_MS if mapping.window_seconds else _FETCH_WAIT_MS,
             max_poll_records=_POLL_RECORDS,
+            fetch_max_bytes=_FETCH_BYTES,
             max_partition_fetch_bytes=_PARTITION_FETCH_BYTES,
             metadata_max_age_ms=_METADATA_MAX_AGE_MS,
             allow_auto_create_topics=False,
@@ -180,21 +302,25 @@ def connect(mapping: EventSourceMapping, session_timeout_seconds: float) -> Sour
             reconnect_backoff_max_ms=1_000,
             metrics_enabled=False,
             kafka_client=client,
+            **security,
         )
     except BaseException:
         # A consumer that fails to be built leaves its I/O thread behind.
         for leftover in clients:
             leftover.close()
+            leftover.raise_if_denied()
         raise
     listener = _Listener()
     try:
         _require_topic(consumer, mapping.topic)
         consumer.subscribe([mapping.topic], listener=listener)
-    except BaseException:
+    except BaseException as exc:
         with contextlib.suppress(Exception):
             consumer.close(autocommit=False, timeout_ms=_CLOSE_MS)
+        if isinstance(exc, AuthorizationError):
+            raise AccessDenied(f"Kafka: {type(exc).__name__}: {mapping.topic}") from exc
         raise
-    return Source(consumer, clients[0], listener, time.monotonic())
+    return Source(consumer, clients[0], listener, time.monotonic(), mapping)
 
 
 def _require_topic(consumer: Any, topic: str) -> None:

@@ -1,13 +1,16 @@
 """The event source mappings of a SAM template."""
 
-from collections.abc import Callable, Iterator, Mapping
+import functools
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from kafka_esm.errors import ConfigurationError
+from kafka_esm.found import Found, accepted, check_mapping
 from kafka_esm.intrinsics import NO_VALUE, Scope, Unresolved, holds, parse, resolve
 from kafka_esm.mapping import Mapping as EventSourceMapping
-from kafka_esm.mapping import Target, mapping_from_properties
+from kafka_esm.mapping import Target
+from kafka_esm.references import Deployed, PhysicalName, with_references
 
 _SAM_FUNCTION_TYPE = "AWS::Serverless::Function"
 _FUNCTION_TYPES = (_SAM_FUNCTION_TYPE, "AWS::Lambda::Function")
@@ -15,8 +18,9 @@ _MAPPING_TYPE = "AWS::Lambda::EventSourceMapping"
 _DEFAULT_TIMEOUT = 3
 _LONGEST_TIMEOUT = 900
 
-# Logical id of a function -> the name it was deployed under.
-PhysicalName = Callable[[str], str]
+
+class SamEvent(Unresolved):
+    """The function that an event of SAM belongs to."""
 
 
 def read_mappings(
@@ -31,7 +35,25 @@ def read_mappings(
 
     Raises:
         ConfigurationError: the template cannot be read, a parameter is missing or unknown, there is
-            no mapping, or one has a property that this version does not support.
+            no mapping, or one has a property that is not supported.
+
+    """
+    found = find_mappings(path, parameters, region=region, stack_name=stack_name, physical_name=physical_name)
+    return accepted(found)
+
+
+def find_mappings(
+    path: Path,
+    parameters: Mapping[str, str],
+    *,
+    region: str = "us-east-1",
+    stack_name: str | None = None,
+    physical_name: PhysicalName | None = None,
+) -> list[Found]:
+    """Find every Kafka event source mapping of a SAM template, and what is wrong with it, if anything is.
+
+    Raises:
+        ConfigurationError: the template cannot be read, a parameter is unknown, or there is no mapping.
 
     """
     try:
@@ -41,16 +63,21 @@ def read_mappings(
         raise ConfigurationError(f"the template {path} cannot be read: {reason}") from None
     template = parse(text)
     scope = _scope(template, parameters, region, stack_name)
-    mappings = [
-        mapping_from_properties(where, _target(logical_id, template, scope, physical_name), properties)
-        for where, logical_id, properties in _found(template, scope)
+    deployed = Deployed(template, scope, region, physical_name)
+    found = [
+        check_mapping(
+            where,
+            functools.partial(_target, function, deployed),
+            functools.partial(with_references, properties, deployed),
+        )
+        for where, function, properties in _found(template, scope)
     ]
-    if not mappings:
+    if not found:
         raise ConfigurationError(
             f"the template {path} has no Kafka event source mapping (an event of Type SelfManagedKafka, "
             "or an AWS::Lambda::EventSourceMapping with SelfManagedEventSource)"
         )
-    return mappings
+    return found
 
 
 def _scope(
@@ -117,7 +144,7 @@ def _found_in_function(
         where = f"{logical_id}.Events.{event_id}"
         if _object(where, event).get("Type") == "SelfManagedKafka":
             event_properties = _object(where, event.get("Properties"))
-            yield where, Unresolved("", resource=logical_id), event_properties
+            yield where, SamEvent("", resource=logical_id), event_properties
 
 
 def _properties(where: str, resource: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -161,22 +188,35 @@ def _as_sam(where: str, properties: Mapping[str, Any]) -> tuple[Any, dict[str, A
     return function, rest
 
 
-def _target(
-    function: Any, template: Mapping[str, Any], scope: Scope, physical_name: PhysicalName | None
-) -> Target:
+def _target(function: Any, deployed: Deployed) -> Target:
     if isinstance(function, str):
         # A name or an ARN: its timeout is not in this template.
         return Target(function, _LONGEST_TIMEOUT)
     logical_id = function.resource if isinstance(function, Unresolved) else None
-    resource = template["Resources"].get(logical_id) or {}
+    resource = deployed.resource(logical_id)
     if logical_id is None or resource.get("Type") not in _FUNCTION_TYPES:
         reason = function.reason if isinstance(function, Unresolved) else "not a function"
         raise ConfigurationError(f"FunctionName of an {_MAPPING_TYPE}: {reason}")
     properties = _properties(logical_id, resource)
+    if deployed.physical_name:
+        name = deployed.physical_name(logical_id)
+    else:
+        name = _local_name(logical_id, properties, deployed.scope)
+    # A plain mapping that names the function itself stays with $LATEST, whatever SAM publishes.
+    alias = _alias(logical_id, properties, deployed) if isinstance(function, SamEvent) else None
     return Target(
-        name=physical_name(logical_id) if physical_name else _local_name(logical_id, properties, scope),
-        timeout_seconds=_timeout(properties, template, scope),
+        name=f"{name}:{alias}" if alias else name,
+        timeout_seconds=_timeout(properties, deployed.template, deployed.scope),
     )
+
+
+def _alias(logical_id: str, properties: Mapping[str, Any], deployed: Deployed) -> str | None:
+    """Return the alias that SAM makes the target of a function's events (AutoPublishAlias)."""
+    shared = _object("Globals.Function", _object("Globals", deployed.template.get("Globals")).get("Function"))
+    value = resolve(properties.get("AutoPublishAlias", shared.get("AutoPublishAlias")), deployed.scope)
+    if isinstance(value, Unresolved):
+        raise ConfigurationError(f"{logical_id}: AutoPublishAlias: {value.reason}")
+    return None if value is None or value is NO_VALUE or value == "" else str(value)
 
 
 def _local_name(logical_id: str, properties: Mapping[str, Any], scope: Scope) -> str:

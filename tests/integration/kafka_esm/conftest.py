@@ -4,6 +4,8 @@ import json
 import os
 import signal
 import socket
+import socketserver
+import struct
 import subprocess
 import sys
 import threading
@@ -11,7 +13,7 @@ import time
 import urllib.error
 import urllib.request
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.resources import files
@@ -21,6 +23,7 @@ from typing import Any
 import pytest
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import NewTopic
+from prometheus_client.parser import text_string_to_metric_families
 
 WAIT_SECONDS = 30.0
 SESSION_TIMEOUT_SECONDS = 2
@@ -81,12 +84,35 @@ class Broker:
         admin.create_topics([NewTopic(topic, partitions, 1)])
         admin.close()
 
-    def produce(self, topic: str, *values: str, partition: int = 0) -> None:
-        producer = KafkaProducer(bootstrap_servers=self.address, acks="all")
+    def produce(self, topic: str, *values: str, partition: int = 0, timestamp_ms: int | None = None) -> None:
+        producer = KafkaProducer(bootstrap_servers=self.address, acks="all", max_request_size=20_000_000)
         for value in values:
-            producer.send(topic, value.encode(), key=b"k", partition=partition, headers=[("h", b"\xff")])
+            producer.send(
+                topic,
+                value.encode(),
+                key=b"k",
+                partition=partition,
+                headers=[("h", b"\xff")],
+                timestamp_ms=timestamp_ms,
+            )
         producer.flush()
         producer.close()
+
+    def consume(self, topic: str, count: int) -> list[Any]:
+        """Wait for so many records of a topic, from its beginning."""
+        consumer = KafkaConsumer(topic, bootstrap_servers=self.address, auto_offset_reset="earliest")
+        records: list[Any] = []
+
+        def enough() -> bool:
+            for rows in consumer.poll(timeout_ms=100).values():
+                records.extend(rows)
+            return len(records) >= count
+
+        try:
+            eventually(f"{count} records in {topic}", enough)
+        finally:
+            consumer.close(autocommit=False)
+        return records
 
     def committed(self, group: str, topic: str, partition: int = 0) -> int | None:
         consumer = KafkaConsumer(bootstrap_servers=self.address, group_id=group, enable_auto_commit=False)
@@ -95,6 +121,42 @@ class Broker:
         finally:
             consumer.close(autocommit=False)
         return None if offset == -1 else offset
+
+
+class RefusingBroker:
+    """Speaks just enough of Kafka's protocol to refuse every password."""
+
+    def __init__(self) -> None:
+        broker = self
+        self.refused = 0
+
+        class Handler(socketserver.StreamRequestHandler):
+            def handle(self) -> None:
+                while size := self.rfile.read(4):
+                    request = self.rfile.read(struct.unpack(">i", size)[0])
+                    key, version, correlation = struct.unpack(">hhi", request[:8])
+                    body = struct.pack(">i", correlation) + broker.answer(key, version)
+                    self.wfile.write(struct.pack(">i", len(body)) + body)
+
+        self._server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self.address = f"127.0.0.1:{self._server.server_address[1]}"
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def answer(self, key: int, version: int) -> bytes:
+        if key == 18:  # ApiVersions: version 0 only, or UNSUPPORTED_VERSION
+            supported = [(18, 0, 0), (17, 0, 1), (36, 0, 0), (3, 0, 1)]
+            rows = b"".join(struct.pack(">hhh", *row) for row in supported)
+            return struct.pack(">hi", 35 if version else 0, len(supported)) + rows
+        if key == 17:  # SaslHandshake
+            return struct.pack(">hi", 0, 1) + struct.pack(">h", 5) + b"PLAIN"
+        assert key == 36, "without authentication, nothing else may be asked"
+        self.refused += 1
+        return struct.pack(">h", 58) + struct.pack(">h", 2) + b"no" + struct.pack(">i", 0)
+
+    def stop(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
 
 
 @dataclass(frozen=True)
@@ -125,8 +187,11 @@ class Endpoint:
     def __init__(self) -> None:
         self.port = free_port()
         self.invocations: list[Invocation] = []
-        # What comes first for a function comes first; after that, success.
+        # What comes first for a function comes first; after that, what `behave` says, or success.
         self.script: dict[str, list[Answer]] = {}
+        self.behave: Callable[[Invocation], Answer | None] = lambda _: None
+        # What Secrets Manager says to whoever asks for any secret.
+        self.secret = ""
         self.open = threading.Event()
         self.open.set()
         self._noted = threading.Condition()
@@ -146,7 +211,10 @@ class Endpoint:
 
             def do_POST(self) -> None:
                 payload = self.rfile.read(int(self.headers["Content-Length"]))
-                answer = endpoint.invoked(self.path.split("/")[3], payload)
+                if "X-Amz-Target" in self.headers:
+                    answer = Answer(body=json.dumps({"SecretString": endpoint.secret}).encode())
+                else:
+                    answer = endpoint.invoked(self.path.split("/")[3], payload)
                 if answer.hang_up:
                     self.close_connection = True
                     return
@@ -176,9 +244,10 @@ class Endpoint:
             self._server.server_close()
 
     def invoked(self, function: str, payload: bytes) -> Answer:
+        invocation = Invocation(function, json.loads(payload))
         with self._noted:
-            self.invocations.append(Invocation(function, json.loads(payload)))
-            script = self.script.get(function) or [Answer()]
+            self.invocations.append(invocation)
+            script = self.script.get(function) or [self.behave(invocation) or Answer()]
             answer = script.pop(0)
             self._noted.notify_all()
         # As long as it is closed, the function "runs".
@@ -221,6 +290,16 @@ class PollerProcess:
     def signal(self, number: signal.Signals) -> None:
         self.process.send_signal(number)
 
+    def metrics(self) -> dict[str, float]:
+        """Every sample of /metrics by name and labels, as Prometheus would read it."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.health_port}/metrics", timeout=5) as answer:
+            families = text_string_to_metric_families(answer.read().decode())
+            return {
+                f"{sample.name}{sorted(sample.labels.values())}": sample.value
+                for family in families
+                for sample in family.samples
+            }
+
     def lines(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.log.read_text().splitlines()]
 
@@ -259,6 +338,13 @@ def late_broker() -> Iterator[Broker]:
 
 
 @pytest.fixture
+def refusing_broker() -> Iterator[RefusingBroker]:
+    made = RefusingBroker()
+    yield made
+    made.stop()
+
+
+@pytest.fixture
 def endpoint() -> Iterator[Endpoint]:
     made = Endpoint()
     made.start()
@@ -283,7 +369,11 @@ def start_poller(tmp_path: Path) -> Iterator[StartPoller]:
     started: list[PollerProcess] = []
 
     def start(
-        broker: Broker, endpoint: Endpoint, topics: dict[str, str], properties: dict[str, Any] | None = None
+        broker: Broker | RefusingBroker,
+        endpoint: Endpoint,
+        topics: dict[str, str],
+        properties: dict[str, Any] | None = None,
+        arguments: Sequence[str] = (),
     ) -> PollerProcess:
         def mapping(function: str, topic: str) -> dict[str, Any]:
             return {
@@ -314,7 +404,7 @@ def start_poller(tmp_path: Path) -> Iterator[StartPoller]:
         command = [sys.executable, "-m", "kafka_esm", "run", "--template", str(template)]
         command += ["--endpoint-url", endpoint.url, "--parameter", f"Servers={broker.address}"]
         command += ["--health-port", str(health_port), "--session-timeout-seconds"]
-        command += [str(SESSION_TIMEOUT_SECONDS)]
+        command += [str(SESSION_TIMEOUT_SECONDS), *arguments]
         environment = os.environ | {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
         with log.open("w") as stderr:
             process = subprocess.Popen(command, stderr=stderr, text=True, env=environment)

@@ -2,7 +2,7 @@
 
 from kafka_esm.health import report
 from kafka_esm.mapping import Mapping, Target
-from kafka_esm.poller import State, Status
+from kafka_esm.status import State, Status
 
 MAPPING = Mapping(Target("f", 3), ("h:1",), "t", "g", 100, 0.5, "TRIM_HORIZON")
 

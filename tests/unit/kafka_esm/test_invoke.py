@@ -14,7 +14,8 @@ from botocore.exceptions import (
 )
 from botocore.parsers import ResponseParserError
 from kafka_esm.errors import ConfigurationError
-from kafka_esm.invoke import Outcome, invoke, judge, lambda_client
+from kafka_esm.invoke import invoke, lambda_client
+from kafka_esm.outcome import judge
 
 SECRET = "alice@tenant-a.dev"
 
@@ -30,7 +31,8 @@ def failed_with(kind: str) -> bytes:
 
 def test_given_a_function_error_when_judged_then_it_is_a_failure_without_the_functions_data() -> None:
     outcome = judge(200, "Unhandled", failed_with("ValueError"))
-    assert outcome == Outcome("function_error", "the function failed: ValueError")
+    assert (outcome.name, outcome.error) == ("function_error", "the function failed: ValueError")
+    assert (outcome.status, outcome.function_error, outcome.counted) == (200, "Unhandled", True)
 
 
 def test_given_an_error_only_in_the_payload_when_judged_then_it_is_a_failure() -> None:
@@ -44,6 +46,54 @@ def test_given_an_answer_that_is_not_json_when_judged_then_it_is_a_failure(paylo
 
 def test_given_an_asynchronous_answer_when_judged_then_it_is_a_failure() -> None:
     assert judge(202, None, b"null").name == "malformed"
+
+
+SENT = {"t-0": {5, 6}, "t-1": {9}}
+
+
+def items(*failures: tuple[object, object]) -> bytes:
+    rows = [{"itemIdentifier": {"partition": p, "offset": offset}} for p, offset in failures]
+    return json.dumps({"batchItemFailures": rows}).encode()
+
+
+@pytest.mark.parametrize(
+    "payload", [b"null", b"{}", b'{"batchItemFailures":null}', b'{"batchItemFailures":[]}']
+)
+def test_given_no_failed_items_when_judged_then_the_batch_is_processed(payload: bytes) -> None:
+    assert judge(200, None, payload, SENT).ok
+
+
+def test_given_failed_items_when_judged_then_they_are_named() -> None:
+    outcome = judge(200, None, items(("t-0", 6), ("t-1", 9), ("t-0", 6)), SENT)
+    assert (outcome.name, outcome.ok, outcome.counted) == ("partial", False, True)
+    assert outcome.failed == {("t-0", 6), ("t-1", 9)}
+
+
+def test_given_failed_items_when_the_mapping_does_not_ask_for_them_then_they_say_nothing() -> None:
+    assert judge(200, None, items(("t-0", 6))).ok
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        items(("t-0", 7)),
+        items(("t-0", 5), ("u-0", 5)),
+        items(("t-1", 5)),
+        items(("t-0", "5")),
+        items(("t-0", True)),
+        items((None, 5)),
+        b'{"batchItemFailures":[{"itemIdentifier":""}]}',
+        b'{"batchItemFailures":[{}]}',
+        b'{"batchItemFailures":["x"]}',
+        b'{"batchItemFailures":{}}',
+        b'"done"',
+    ],
+)
+def test_given_failed_items_that_are_not_of_the_batch_when_judged_then_the_whole_batch_failed(
+    payload: bytes,
+) -> None:
+    outcome = judge(200, None, payload, SENT)
+    assert (outcome.name, outcome.failed, outcome.counted) == ("bad_response", frozenset(), True)
 
 
 def raising(exc: Exception) -> Any:

@@ -75,6 +75,7 @@ def read(tmp_path: Path) -> Read:
 
 
 def with_event(properties: str = "", function: str = "") -> str:
+    """A template with one mapping; resources may be added at its end."""
     lines = {
         "KafkaBootstrapServers": "[h:9092]",
         "Topics": "[t]",
@@ -113,14 +114,14 @@ def test_given_a_template_like_the_projects_when_read_then_everything_is_resolve
         batch_size=7,
         window_seconds=0.0,
         starting_position="TRIM_HORIZON",
-        network_access=("VPC_SECURITY_GROUP",),
+        notes=("VPC_SECURITY_GROUP has no meaning outside AWS",),
     )
     assert mapping.bootstrap == "a:1,b:2"
 
 
-def test_given_a_secret_by_parameter_when_read_then_its_authentication_is_refused(read: Read) -> None:
-    with pytest.raises(ConfigurationError, match=r"Enrich\.Events\.Users.*SASL_SCRAM_512_AUTH"):
-        read(PROJECT_LIKE, {"KafkaBootstrapServers": "a:1", "KafkaSecretArn": "arn:x"})
+def test_given_a_secret_by_parameter_when_read_then_it_is_how_to_get_in(read: Read) -> None:
+    (mapping,) = read(PROJECT_LIKE, {"KafkaBootstrapServers": "a:1", "KafkaSecretArn": "arn:x"})
+    assert mapping.access == (("SASL_SCRAM_512_AUTH", "arn:x"),)
 
 
 def test_given_an_empty_uri_when_read_then_that_access_is_off(read: Read) -> None:
@@ -129,13 +130,13 @@ def test_given_an_empty_uri_when_read_then_that_access_is_off(read: Read) -> Non
     )
     [mapping] = read(without_condition, {"KafkaBootstrapServers": "a:1", "KafkaSecretArn": ""})
 
-    assert mapping.network_access == ("VPC_SECURITY_GROUP",)
+    assert mapping.access == ()
 
 
-def test_given_a_condition_that_turns_a_property_on_when_read_then_it_is_refused(read: Read) -> None:
-    parameters = {"KafkaBootstrapServers": "a:1", "KafkaSecretArn": "arn:x", "Stage": "prod"}
-    with pytest.raises(ConfigurationError, match="ProvisionedPollerConfig is not supported"):
-        read(PROJECT_LIKE, parameters)
+def test_given_a_condition_when_it_turns_a_property_on_then_it_counts(read: Read) -> None:
+    parameters = {"KafkaBootstrapServers": "a:1", "KafkaSecretArn": "arn:x"}
+    assert read(PROJECT_LIKE, parameters)[0].pollers is None
+    assert read(PROJECT_LIKE, parameters | {"Stage": "prod"})[0].pollers == 200
 
 
 def test_given_a_missing_parameter_when_read_then_it_is_named(read: Read) -> None:
@@ -181,16 +182,26 @@ def test_given_a_disabled_mapping_when_read_then_it_says_so(read: Read) -> None:
 @pytest.mark.parametrize(
     ("properties", "message"),
     [
-        ("FilterCriteria: {Filters: []}", "FilterCriteria is not supported"),
-        ("MaximumRetryAttempts: 3", "MaximumRetryAttempts is not supported"),
-        ("MaximumRecordAgeInSeconds: 60", "MaximumRecordAgeInSeconds is not supported"),
-        ("BisectBatchOnFunctionError: true", "BisectBatchOnFunctionError is not supported"),
-        ("FunctionResponseTypes: [ReportBatchItemFailures]", "FunctionResponseTypes is not supported"),
-        ("DestinationConfig: {OnFailure: {Destination: x}}", "DestinationConfig is not supported"),
+        ("FilterCriteria: {Filters: [{Pattern: '['}]}", "pattern"),
+        ("FilterCriteria: {Filters: [x]}", "no Pattern that is a JSON text"),
+        ("FilterCriteria: x", "FilterCriteria must be an object"),
+        ("MaximumRetryAttempts: 10001", "MaximumRetryAttempts is 10001"),
+        ("MaximumRetryAttempts: -2", "MaximumRetryAttempts is -2"),
+        ("MaximumRecordAgeInSeconds: 59", "MaximumRecordAgeInSeconds is 59, neither -1 nor within 60"),
+        ("FunctionResponseTypes: [Other]", "'Other' is not ReportBatchItemFailures"),
+        ("DestinationConfig: {OnFailure: {Destination: x}}", "'x', neither an ARN nor kafka://topic"),
+        ("DestinationConfig: {OnFailure: {Destination: 'kafka://t'}}", "the source topic"),
+        ("DestinationConfig: {OnFailure: {Destination: !ImportValue x}}", "Fn::ImportValue cannot be"),
+        ("DestinationConfig: {OnSuccess: {Destination: x}}", "OnSuccess is not supported for Kafka"),
+        ("ProvisionedPollerConfig: {MinimumPollers: 0}", "MinimumPollers is 0"),
+        ("ProvisionedPollerConfig: {MinimumPollers: 3, MaximumPollers: 2}", "more than MaximumPollers 2"),
+        ("ProvisionedPollerConfig: {Pollers: 2}", "ProvisionedPollerConfig.Pollers is not supported"),
         ("SchemaRegistryConfig: {}", "SchemaRegistryConfig is not supported"),
         ("Misspelt: 1", "Misspelt is not supported"),
-        ("StartingPosition: AT_TIMESTAMP", "AT_TIMESTAMP is not supported"),
-        ("SourceAccessConfigurations: [{Type: BASIC_AUTH, URI: x}]", "BASIC_AUTH is not supported"),
+        ("StartingPosition: AT_TIMESTAMP", "StartingPositionTimestamp is missing"),
+        ("StartingPositionTimestamp: 5", "StartingPositionTimestamp needs StartingPosition AT_TIMESTAMP"),
+        ("SourceAccessConfigurations: [{Type: VIRTUAL_HOST, URI: x}]", "VIRTUAL_HOST is not supported"),
+        ("SourceAccessConfigurations: [{Type: BASIC_AUTH}]", "is not of the form"),
         ("SourceAccessConfigurations: {Type: VPC_SUBNET}", "SourceAccessConfigurations must be a list"),
         ("StartingPosition: ABSENT", "StartingPosition is missing"),
         ("StartingPosition: EARLIEST", "StartingPosition is 'EARLIEST'"),
@@ -228,6 +239,8 @@ def test_given_a_property_that_cannot_be_used_when_read_then_it_is_refused_by_na
         "MaximumRecordAgeInSeconds: -1",
         "BisectBatchOnFunctionError: false",
         "FunctionResponseTypes: []",
+        "FilterCriteria: {Filters: []}",
+        "DestinationConfig: {}",
         "MaximumRetryAttempts: !Ref AWS::NoValue",
     ],
 )
@@ -301,3 +314,96 @@ def test_given_something_that_is_no_template_when_read_then_it_says_so_in_one_li
 def test_given_no_file_when_read_then_it_says_so(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="cannot be read: No such file"):
         read_mappings(tmp_path / "nothing.yaml", {})
+
+
+def test_given_every_error_handling_property_when_read_then_all_are_there(read: Read) -> None:
+    (mapping,) = read(
+        with_event("""
+        MaximumRetryAttempts: "3"
+        MaximumRecordAgeInSeconds: 60
+        BisectBatchOnFunctionError: "true"
+        FunctionResponseTypes: [ReportBatchItemFailures]
+        FilterCriteria: {Filters: [{Pattern: '{"value": {"a": [1]}}'}]}
+        DestinationConfig: {OnFailure: {Type: SQS, Destination: "arn:aws:sqs:r:1:q"}}
+        ProvisionedPollerConfig: {MinimumPollers: 2, MaximumPollers: 4, PollerGroupName: g}
+        """)
+    )
+    assert (mapping.max_retries, mapping.max_age_seconds, mapping.bisect) == (3, 60, True)
+    assert (mapping.report_item_failures, mapping.pollers) == (True, 4)
+    assert mapping.filters == ('{"value": {"a": [1]}}',)
+    assert mapping.destination == "arn:aws:sqs:r:1:q"
+    assert mapping.notes == ()
+
+
+def test_given_no_provisioned_mode_when_read_then_it_is_noted_what_aws_would_refuse(read: Read) -> None:
+    (mapping,) = read(with_event("MaximumRetryAttempts: 3"))
+    assert mapping.notes == ("on AWS, MaximumRetryAttempts needs ProvisionedPollerConfig",)
+
+
+def test_given_a_destination_when_retries_are_endless_then_there_are_ten(read: Read) -> None:
+    assert read(with_event())[0].max_retries is None
+    config = 'DestinationConfig: {OnFailure: {Destination: "kafka://dlq"}}'
+    assert read(with_event(config))[0].max_retries == 10
+    assert read(with_event(config + "\nMaximumRetryAttempts: 0"))[0].max_retries == 0
+
+
+@pytest.mark.parametrize("value", ["1763800000", "1763800000.0", "2025-11-22T08:26:40Z"])
+def test_given_a_timestamp_when_read_then_it_is_where_to_start(read: Read, value: str) -> None:
+    (mapping,) = read(with_event(f"StartingPosition: AT_TIMESTAMP\nStartingPositionTimestamp: {value}"))
+    assert (mapping.starting_position, mapping.starting_timestamp) == ("AT_TIMESTAMP", 1_763_800_000.0)
+
+
+def test_given_a_published_alias_when_read_then_it_is_what_is_invoked(read: Read) -> None:
+    assert read(with_event(function="AutoPublishAlias: live"))[0].target.name == "Fn:live"
+    shared = "    Globals: {Function: {AutoPublishAlias: beta}}" + with_event()
+    assert read(shared, stack_name="s", physical_name=lambda _: "s-Fn-1")[0].target.name == "s-Fn-1:beta"
+    with pytest.raises(ConfigurationError, match="Fn: AutoPublishAlias: Fn::ImportValue"):
+        read(with_event(function="AutoPublishAlias: !ImportValue alias"))
+
+
+RESOURCES = """
+      Queue: {Type: AWS::SQS::Queue, Properties: {QueueName: failures}}
+      Topic: {Type: AWS::SNS::Topic}
+      Bucket: {Type: AWS::S3::Bucket, Properties: {BucketName: b}}
+      Secret: {Type: AWS::SecretsManager::Secret, Properties: {Name: kafka}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("reference", "arn"),
+    [
+        ("!GetAtt Queue.Arn", "arn:aws:sqs:us-east-1:000000000000:failures"),
+        ("!GetAtt Bucket.Arn", "arn:aws:s3:::b"),
+        ("!Sub '${Queue.Arn}'", "arn:aws:sqs:us-east-1:000000000000:failures"),
+    ],
+)
+def test_given_a_destination_of_the_template_when_read_then_it_is_its_arn(
+    read: Read, reference: str, arn: str
+) -> None:
+    template = with_event(f"DestinationConfig: {{OnFailure: {{Destination: {reference}}}}}") + RESOURCES
+    assert read(template)[0].destination == arn
+
+
+def test_given_a_destination_of_a_stack_when_read_then_it_is_looked_up(read: Read) -> None:
+    deployed = {
+        "Fn": "s-Fn",
+        "Queue": "http://127.0.0.1:4566/000000000000/s-Queue-1",
+        "Topic": "arn:aws:sns:us-east-1:000000000000:s-Topic-1",
+    }
+    for reference, arn in (
+        ("!GetAtt Queue.Arn", "arn:aws:sqs:us-east-1:000000000000:s-Queue-1"),
+        ("!Ref Topic", "arn:aws:sns:us-east-1:000000000000:s-Topic-1"),
+    ):
+        template = with_event(f"DestinationConfig: {{OnFailure: {{Destination: {reference}}}}}") + RESOURCES
+        assert read(template, physical_name=deployed.__getitem__)[0].destination == arn
+
+
+def test_given_a_name_that_only_the_stack_knows_when_there_is_none_then_it_says_so(read: Read) -> None:
+    template = with_event("DestinationConfig: {OnFailure: {Destination: !Ref Topic}}") + RESOURCES
+    with pytest.raises(ConfigurationError, match=r"Topic has no TopicName .* pass --stack-name"):
+        read(template)
+
+
+def test_given_a_secret_of_the_template_when_read_then_it_is_its_name(read: Read) -> None:
+    template = with_event("SourceAccessConfigurations: [{Type: BASIC_AUTH, URI: !Ref Secret}]") + RESOURCES
+    assert read(template)[0].access == (("BASIC_AUTH", "kafka"),)

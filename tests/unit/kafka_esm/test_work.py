@@ -1,13 +1,14 @@
 """Records between the consumer and the function: order, retries, rebalances, commits."""
 
-import json
 import random
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from kafka_esm.batch import Limits, Partition
+from kafka_esm.outcome import SUCCESS, Outcome
+from kafka_esm.policy import RECORD_AGE_EXCEEDED, RETRIES_EXHAUSTED, Policy
 from kafka_esm.retry import CAP_SECONDS, backoff_seconds
 from kafka_esm.work import Batch, Work
 
@@ -16,26 +17,47 @@ P0, P1 = Partition("t", 0), Partition("t", 1)
 
 @pytest.fixture
 def work() -> Work:
-    made = Work(Limits(2, 0, "h:1"), random.Random(1))
+    made = Work(Limits(2, 0, "h:1"), rng=random.Random(1))
     made.assign([P0, P1])
     return made
 
 
 def offsets(batch: Batch | None) -> dict[int, list[int]]:
     assert batch is not None
-    return {p.partition: [entry.offset for entry in rows] for p, rows in batch.entries.items()}
+    return {p.partition: [entry.offset for entry in chunk.entries] for p, chunk in batch.chunks.items()}
+
+
+ERROR = Outcome("function_error", "boom")
+
+
+def succeeded(work: Work) -> None:
+    work.finish(work.in_flight[0], SUCCESS, 0)
+
+
+def failed(work: Work, now: float = 0, outcome: Outcome = ERROR) -> None:
+    work.finish(work.in_flight[0], outcome, now)
+
+
+def partial(*numbers: int) -> Outcome:
+    return Outcome("partial", "some", frozenset(("t-0", number) for number in numbers))
+
+
+def made(**policy: Any) -> Work:
+    work = Work(Limits(4, 0, "h:1"), Policy(**policy), random.Random(1))
+    work.assign([P0, P1])
+    return work
 
 
 def add(work: Work, record: Any, partition: Partition, *numbers: int, now: float = 0.0) -> str | None:
-    return work.add(partition, [record(n, partition=partition.partition) for n in numbers], now)
+    return work.add(partition, [record(n, partition=partition.partition) for n in numbers], now).error
 
 
 def test_given_a_batch_in_flight_when_more_is_due_then_it_waits(work: Work, record: Any) -> None:
     add(work, record, P0, 0, 1, 2)
     assert offsets(work.next_batch(0)) == {0: [0, 1]}
     assert work.next_batch(0) is None
-    work.succeeded()
-    assert work.uncommitted == {P0: 2}
+    succeeded(work)
+    assert work.uncommitted() == {P0: 2}
     assert offsets(work.next_batch(0)) == {0: [2]}
 
 
@@ -46,8 +68,8 @@ def test_given_a_failed_batch_when_its_time_has_come_then_the_same_records_go_ag
     first = work.next_batch(0)
     assert first is not None
     payload = first.payload("h:1")
-    work.failed("boom", now=0)
-    assert work.uncommitted == {}
+    failed(work, 0)
+    assert work.uncommitted() == {}
     assert work.error() == "boom"
     due = work.wake_at()
     assert due is not None
@@ -55,8 +77,8 @@ def test_given_a_failed_batch_when_its_time_has_come_then_the_same_records_go_ag
     again = work.next_batch(due)
     assert again is not None
     assert again.payload("h:1") == payload
-    work.succeeded()
-    assert work.uncommitted == {P0: 2}
+    succeeded(work)
+    assert work.uncommitted() == {P0: 2}
     assert (work.retries, work.error()) == (1, None)
 
 
@@ -65,7 +87,7 @@ def test_given_a_batch_waiting_for_its_retry_when_others_have_records_then_only_
 ) -> None:
     add(work, record, P0, 0)
     work.next_batch(0)
-    work.failed("boom", now=0)
+    failed(work, 0)
     add(work, record, P0, 1)
     add(work, record, P1, 0)
     assert offsets(work.next_batch(0)) == {1: [0]}
@@ -76,7 +98,7 @@ def test_given_a_rebalance_when_a_batch_waits_for_its_retry_then_the_wait_is_ove
 ) -> None:
     add(work, record, P0, 0)
     work.next_batch(0)
-    work.failed("boom", now=0)
+    failed(work, 0)
     work.drop([P0])
     assert (work.wake_at(), work.error()) == (None, None)
     work.assign([P0])
@@ -91,8 +113,8 @@ def test_given_a_rebalance_during_an_invocation_when_it_succeeds_then_only_kept_
     add(work, record, P1, 5)
     assert offsets(work.next_batch(0)) == {0: [0], 1: [5]}
     work.drop([P0])
-    work.succeeded()
-    assert work.uncommitted == {P1: 6}
+    succeeded(work)
+    assert work.uncommitted() == {P1: 6}
 
 
 def test_given_a_rebalance_during_an_invocation_when_it_fails_then_only_kept_partitions_are_retried(
@@ -102,7 +124,7 @@ def test_given_a_rebalance_during_an_invocation_when_it_fails_then_only_kept_par
     add(work, record, P1, 5)
     work.next_batch(0)
     work.drop([P0])
-    work.failed("boom", now=0)
+    failed(work, 0)
     assert offsets(work.next_batch(CAP_SECONDS)) == {1: [5]}
 
 
@@ -115,8 +137,8 @@ def test_given_a_partition_lost_and_given_back_when_its_old_invocation_still_run
     work.assign([P0])
     add(work, record, P0, 0)
     assert work.next_batch(0) is None
-    work.succeeded()
-    assert work.uncommitted == {}
+    succeeded(work)
+    assert work.uncommitted() == {}
     assert offsets(work.next_batch(0)) == {0: [0]}
 
 
@@ -125,9 +147,9 @@ def test_given_a_rebalance_before_the_commit_when_asked_then_the_lost_partition_
 ) -> None:
     add(work, record, P0, 0)
     work.next_batch(0)
-    work.succeeded()
+    succeeded(work)
     work.drop([P0])
-    assert work.uncommitted == {}
+    assert work.uncommitted() == {}
 
 
 def test_given_a_record_too_large_when_added_then_its_partition_stops_before_it_and_says_so(
@@ -136,14 +158,14 @@ def test_given_a_record_too_large_when_added_then_its_partition_stops_before_it_
     work = Work(Limits(10, 0, "h:1", payload_bytes=400))
     work.assign([P0, P1])
     small, large = record(3), record(4, value=b"x" * 400)
-    error = work.add(P0, [small, large, record(5)], 0)
+    error = work.add(P0, [small, large, record(5)], 0).error
     assert error is not None
     assert "t-0" in error
     assert "offset 4" in error
     assert "xxx" not in error
     assert offsets(work.next_batch(0)) == {0: [3]}
-    work.succeeded()
-    assert work.add(P0, [record(6)], 0) is None
+    succeeded(work)
+    assert work.add(P0, [record(6)], 0).error is None
     assert work.next_batch(0) is None
     assert work.error() == error
     assert work.full() == {P0}
@@ -166,10 +188,10 @@ def test_given_records_at_every_stage_when_asked_then_the_first_undelivered_offs
     add(work, record, P0, 0, 1, 2)
     work.next_batch(0)
     assert work.first_offset(P0) == 0
-    work.failed("boom", now=0)
+    failed(work, 0)
     assert work.first_offset(P0) == 0
     work.next_batch(CAP_SECONDS)
-    work.succeeded()
+    succeeded(work)
     assert work.first_offset(P0) == 2
 
 
@@ -205,48 +227,197 @@ def test_given_more_failures_when_asked_then_the_longest_wait_doubles_up_to_the_
     assert waits == [0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 10, 10]
 
 
-@settings(deadline=None)
-@given(data=st.data())
-def test_given_any_history_when_all_has_succeeded_then_everything_came_in_order_and_is_committed(
-    record: Any, data: st.DataObject
+def test_given_two_partitions_when_one_is_in_flight_then_the_other_goes_too_but_never_the_same_twice(
+    record: Any,
 ) -> None:
-    work = Work(Limits(data.draw(st.integers(1, 5)), 0, "h:1"), random.Random(0))
-    work.assign([P0, P1])
-    produced, delivered, committed = {0: 0, 1: 0}, {0: [], 1: []}, {0: 0, 1: 0}  # type: ignore[var-annotated]
-    now = 0.0
-    for _ in range(data.draw(st.integers(0, 40))):
-        now += 0.1
-        step = data.draw(st.sampled_from(["add", "invoke", "succeed", "fail", "rebalance"]))
-        number = data.draw(st.integers(0, 1))
-        partition = Partition("t", number)
-        if step == "add":
-            add(work, record, partition, produced[number], now=now)
-            produced[number] += 1
-        elif step == "invoke":
-            work.next_batch(now)
-        elif step == "fail":
-            work.failed("boom", now)
-        elif step == "rebalance":
-            work.drop([partition])
-            work.assign([partition])
-            # The consumer starts again from what is committed.
-            add(work, record, partition, *range(committed[number], produced[number]), now=now)
-            del delivered[number][committed[number] :]
-        elif work.in_flight:
-            deliver(work, delivered, committed)
-    for _ in range(200):
-        now += CAP_SECONDS
-        if work.in_flight or work.next_batch(now):
-            deliver(work, delivered, committed)
-    assert delivered == {n: list(range(count)) for n, count in produced.items()}
-    assert committed == produced
+    work = made(concurrency=3)
+    add(work, record, P0, 0)
+    first = work.next_batch(0)
+    add(work, record, P0, 1)
+    add(work, record, P1, 0)
+    assert offsets(work.next_batch(0)) == {1: [0]}
+    assert work.next_batch(0) is None
+    assert first is not None
+    work.finish(first, SUCCESS, 0)
+    assert offsets(work.next_batch(0)) == {0: [1]}
 
 
-def deliver(work: Work, delivered: dict[int, list[int]], committed: dict[int, int]) -> None:
-    assert work.in_flight is not None
-    for rows in json.loads(work.in_flight.payload("h:1"))["records"].values():
-        for row in rows:
-            delivered[row["partition"]].append(row["offset"])
-    work.succeeded()
-    committed.update({p.partition: offset for p, offset in work.uncommitted.items()})
-    work.committed()
+def test_given_a_batch_of_two_partitions_when_it_fails_then_each_is_retried_on_its_own(record: Any) -> None:
+    work = made(concurrency=2)
+    add(work, record, P0, 0)
+    add(work, record, P1, 0)
+    assert offsets(work.next_batch(0)) == {0: [0], 1: [0]}
+    failed(work)
+    retried = [offsets(work.next_batch(CAP_SECONDS)) for _ in range(2)]
+    assert sorted(retried, key=str) == [{0: [0]}, {1: [0]}]
+
+
+def test_given_one_slot_when_a_partition_keeps_failing_then_new_records_of_others_go_first(
+    record: Any,
+) -> None:
+    work = made(concurrency=1)
+    add(work, record, P0, 0)
+    work.next_batch(0)
+    failed(work, 1)
+    add(work, record, P1, 0, now=1)
+    assert offsets(work.next_batch(CAP_SECONDS + 1)) == {1: [0]}
+
+
+@pytest.mark.parametrize(("retries", "attempts"), [(0, 1), (2, 3)])
+def test_given_a_retry_limit_when_a_batch_keeps_failing_then_it_is_given_up_after_that_many_attempts(
+    record: Any, retries: int, attempts: int
+) -> None:
+    work = made(max_retries=retries)
+    add(work, record, P0, 0, 1)
+    for _ in range(attempts):
+        batch = work.next_batch(CAP_SECONDS)
+        assert batch is not None
+        assert batch.condition is None
+        failed(work)
+    assert work.uncommitted() == {}
+    batch = work.next_batch(0)
+    assert batch is not None
+    assert (batch.condition, offsets(batch)) == (RETRIES_EXHAUSTED, {0: [0, 1]})
+    assert batch.chunks[P0].attempts == attempts
+    succeeded(work)
+    assert work.uncommitted() == {P0: 2}
+
+
+@pytest.mark.parametrize("name", ["throttled", "unreachable", "rejected", "malformed"])
+def test_given_a_retry_limit_when_the_function_was_not_reached_then_it_does_not_count(
+    record: Any, name: str
+) -> None:
+    work = made(max_retries=0)
+    add(work, record, P0, 0)
+    for _ in range(3):
+        batch = work.next_batch(CAP_SECONDS)
+        assert batch is not None
+        assert batch.condition is None
+        failed(work, outcome=Outcome(name, "no"))
+
+
+def test_given_a_destination_that_fails_when_a_batch_is_given_up_then_it_is_tried_until_it_works(
+    record: Any,
+) -> None:
+    work = made(max_retries=0, has_destination=True)
+    add(work, record, P0, 0)
+    work.next_batch(0)
+    failed(work)
+    for now in (0.0, CAP_SECONDS, 2 * CAP_SECONDS):
+        batch = work.next_batch(now)
+        assert batch is not None
+        assert batch.condition == RETRIES_EXHAUSTED
+        assert work.uncommitted() == {}
+        failed(work, now, Outcome("failed", "no such queue"))
+    assert work.error() == "no such queue"
+    work.next_batch(3 * CAP_SECONDS)
+    succeeded(work)
+    assert work.uncommitted() == {P0: 1}
+
+
+def test_given_bisecting_when_a_batch_fails_then_its_halves_go_in_order_and_the_poison_is_alone_in_the_end(
+    record: Any,
+) -> None:
+    work = made(bisect=True, max_retries=1)
+    add(work, record, P0, 0, 1, 2, 3)
+    sent: list[list[int]] = []
+    given_up: list[list[int]] = []
+    while batch := work.next_batch(1e9):
+        numbers = offsets(batch)[0]
+        (given_up if batch.condition else sent).append(numbers)
+        work.finish(batch, ERROR if 2 in numbers and not batch.condition else SUCCESS, 0)
+    assert sent == [[0, 1, 2, 3], [0, 1], [2, 3], [2], [2], [3]]
+    assert given_up == [[2]]
+
+
+def test_given_a_partial_failure_when_read_as_from_the_first_then_all_from_it_goes_again(record: Any) -> None:
+    work = made()
+    add(work, record, P0, 0, 1, 2, 3)
+    work.next_batch(0)
+    failed(work, outcome=partial(3, 1))
+    assert work.uncommitted() == {P0: 1}
+    assert offsets(work.next_batch(CAP_SECONDS)) == {0: [1, 2, 3]}
+
+
+def test_given_a_partial_failure_when_read_as_only_the_named_then_only_they_go_again(record: Any) -> None:
+    work = made(item_failures="only-named")
+    add(work, record, P0, 0, 1, 2, 3)
+    work.next_batch(0)
+    failed(work, outcome=partial(3, 1))
+    # What comes after an unfinished record is done, but must not be committed.
+    assert work.uncommitted() == {P0: 1}
+    assert offsets(work.next_batch(CAP_SECONDS)) == {0: [1, 3]}
+    succeeded(work)
+    assert work.uncommitted() == {P0: 4}
+
+
+def test_given_a_partial_failure_when_another_partition_has_none_then_that_one_is_done(record: Any) -> None:
+    work = made()
+    add(work, record, P0, 0)
+    add(work, record, P1, 0, 1)
+    work.next_batch(0)
+    failed(work, outcome=partial(0))
+    assert work.uncommitted() == {P1: 2}
+
+
+def test_given_progress_when_a_later_record_is_the_first_to_fail_then_its_attempts_count_from_one(
+    record: Any,
+) -> None:
+    work = made(max_retries=1)
+    add(work, record, P0, 0, 1)
+    work.next_batch(0)
+    failed(work, outcome=partial(0))
+    work.next_batch(CAP_SECONDS)
+    failed(work, outcome=partial(1))
+    batch = work.next_batch(CAP_SECONDS)
+    assert batch is not None
+    assert (batch.condition, offsets(batch), batch.attempt) == (None, {0: [1]}, 2)
+
+
+def test_given_a_record_age_when_records_are_too_old_then_they_are_given_up_and_the_others_delivered(
+    record: Any,
+) -> None:
+    work = made(max_age_seconds=60.0)
+    rows = [record(0, timestamp=0), record(1, timestamp=100_000), record(2, timestamp=50_000)]
+    work.add(P0, rows, now=0, wall=120)
+    seen = []
+    while batch := work.next_batch(0):
+        seen.append((batch.condition, offsets(batch)[0]))
+        succeeded(work)
+    assert seen == [(RECORD_AGE_EXCEEDED, [0, 2]), (None, [1])]
+    assert work.uncommitted() == {P0: 3}
+
+
+def test_given_a_record_age_when_it_passes_between_two_attempts_then_there_is_no_second(record: Any) -> None:
+    work = made(max_age_seconds=60.0)
+    work.add(P0, [record(0, timestamp=100_000)], now=0, wall=100)
+    work.next_batch(0)
+    failed(work)
+    batch = work.next_batch(61)
+    assert batch is not None
+    assert (batch.condition, batch.chunks[P0].attempts) == (RECORD_AGE_EXCEEDED, 1)
+
+
+def test_given_filtered_records_when_nothing_waits_before_them_then_they_are_committed(record: Any) -> None:
+    work = made(wanted=lambda value: value != b"no")
+    rows = [record(n, value=b"no" if n in (0, 2, 3) else b"yes") for n in range(4)]
+    assert work.add(P0, rows, 0).filtered == 3
+    assert work.uncommitted() == {P0: 1}
+    assert offsets(work.next_batch(0)) == {0: [1]}
+    assert work.uncommitted() == {P0: 1}
+    succeeded(work)
+    assert work.uncommitted() == {P0: 4}
+    work.committed({P0: 4})
+    assert work.uncommitted() == {}
+
+
+def test_given_a_starting_position_when_records_come_before_it_is_kept_then_it_still_is_to_be_committed(
+    record: Any,
+) -> None:
+    work = made()
+    work.start({P0: 7, Partition("t", 9): 1})
+    assert work.uncommitted() == {P0: 7}
+    add(work, record, P0, 7)
+    assert work.uncommitted() == {P0: 7}
+    work.committed({P0: 7})
+    assert work.uncommitted() == {}

@@ -1,0 +1,146 @@
+"""SourceAccessConfigurations: how the poller authenticates itself, and whom it trusts.
+
+Source: https://docs.aws.amazon.com/lambda/latest/dg/kafka-cluster-auth.html (the types and their secrets).
+"""
+
+import json
+import ssl
+import tempfile
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from kafka_esm.errors import ConfigurationError
+
+_SASL_MECHANISMS = {
+    "BASIC_AUTH": "PLAIN",
+    "SASL_SCRAM_256_AUTH": "SCRAM-SHA-256",
+    "SASL_SCRAM_512_AUTH": "SCRAM-SHA-512",
+}
+_CLIENT_CERTIFICATE = "CLIENT_CERTIFICATE_TLS_AUTH"
+_SERVER_ROOT_CA = "SERVER_ROOT_CA_CERTIFICATE"
+# They say where AWS places its pollers; nothing here depends on them.
+_NETWORK = ("VPC_SUBNET", "VPC_SECURITY_GROUP")
+
+
+class SecretsManagerClient(Protocol):
+    """What is needed of boto3's client."""
+
+    def get_secret_value(self, *, SecretId: str) -> Mapping[str, Any]:  # noqa: N803
+        """Return a secret, its text under SecretString."""
+
+
+def kafka_security(
+    configurations: Sequence[tuple[str, str]], secrets: SecretsManagerClient, *, plaintext: bool = False
+) -> dict[str, Any]:
+    """Return kafka-python's keyword arguments for the (Type, URI) pairs of SourceAccessConfigurations.
+
+    A pair with an empty URI is switched off. Anything that is switched on means TLS, as on AWS, and the
+    broker's certificate is checked: against SERVER_ROOT_CA_CERTIFICATE alone if it is given, else against the
+    authorities that this machine trusts. Nothing switched on means a connection without either, as in a VPC.
+
+    `plaintext` is for local brokers without TLS, and has no counterpart on AWS: the password of BASIC_AUTH
+    goes to the broker unprotected, and SERVER_ROOT_CA_CERTIFICATE is not looked at.
+
+    Raises:
+        ConfigurationError: a type is unknown or there once too often, or a secret cannot be read or used. The
+            message names the type and the secret, never what the secret holds.
+
+    """
+    given: dict[str, str] = {}
+    for kind, uri in configurations:
+        if not uri or kind in _NETWORK:
+            continue
+        if kind not in (*_SASL_MECHANISMS, _CLIENT_CERTIFICATE, _SERVER_ROOT_CA):
+            raise ConfigurationError(f"SourceAccessConfigurations: the type {kind} is not one for Kafka")
+        if kind in given:
+            raise ConfigurationError(f"SourceAccessConfigurations: {kind} is there twice")
+        given[kind] = uri
+    root_ca = given.pop(_SERVER_ROOT_CA, None)
+    if len(given) > 1:
+        raise ConfigurationError(
+            f"SourceAccessConfigurations: {' and '.join(given)}: there can be one kind of authentication; "
+            "give the others an empty URI"
+        )
+    if not given and (plaintext or root_ca is None):
+        return {}
+    if plaintext and _CLIENT_CERTIFICATE in given:
+        raise ConfigurationError(
+            f"SourceAccessConfigurations: {_CLIENT_CERTIFICATE} needs TLS, which is switched off"
+        )
+    options: dict[str, Any] = {}
+    if not plaintext:
+        options["ssl_context"] = _tls(root_ca, secrets)
+    for kind, uri in given.items():
+        secret = _secret(kind, uri, secrets)
+        if kind == _CLIENT_CERTIFICATE:
+            _identify(options["ssl_context"], kind, uri, secret)
+            continue
+        options |= {
+            "sasl_mechanism": _SASL_MECHANISMS[kind],
+            "sasl_plain_username": _field(kind, uri, secret, "username"),
+            "sasl_plain_password": _field(kind, uri, secret, "password"),
+        }
+    sasl = "sasl_mechanism" in options
+    options["security_protocol"] = ("SASL_" if sasl else "") + ("PLAINTEXT" if plaintext else "SSL")
+    return options
+
+
+def _tls(root_ca: str | None, secrets: SecretsManagerClient) -> ssl.SSLContext:
+    # Not create_default_context: from Python 3.13 it refuses private authorities that AWS's poller accepts.
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if root_ca is None:
+        context.load_default_certs()
+        return context
+    pem = _field(_SERVER_ROOT_CA, root_ca, _secret(_SERVER_ROOT_CA, root_ca, secrets), "certificate")
+    try:
+        context.load_verify_locations(cadata=pem)
+    except (ssl.SSLError, TypeError):  # TypeError: not ASCII
+        raise _unusable(_SERVER_ROOT_CA, root_ca, "its certificate is not a PEM chain") from None
+    return context
+
+
+def _identify(context: ssl.SSLContext, kind: str, uri: str, secret: Mapping[str, Any]) -> None:
+    pem = "\n".join(_field(kind, uri, secret, name) for name in ("privateKey", "certificate"))
+    # Never None: OpenSSL would ask at the terminal for the password of an encrypted key.
+    password = _field(kind, uri, secret, "privateKeyPassword") if secret.get("privateKeyPassword") else ""
+    # OpenSSL takes these from a file only. Its owner alone can read this one, and it is gone after the block.
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8", suffix=".pem") as file:
+        try:
+            file.write(pem)
+            file.flush()
+            context.load_cert_chain(file.name, password=password)
+        except (ssl.SSLError, ValueError) as exc:
+            reason = getattr(exc, "reason", None) or "no reason given"
+            why = f"its certificate, privateKey or privateKeyPassword is wrong ({reason})"
+            raise _unusable(kind, uri, why) from None
+
+
+def _secret(kind: str, uri: str, secrets: SecretsManagerClient) -> Mapping[str, Any]:
+    try:
+        text = secrets.get_secret_value(SecretId=uri).get("SecretString")
+    except ClientError as exc:
+        code = exc.response.get("Error", {}).get("Code", "unknown")
+        raise _unusable(kind, uri, f"it cannot be read ({code})") from None
+    except BotoCoreError as exc:
+        raise _unusable(kind, uri, f"it cannot be read ({type(exc).__name__})") from None
+    try:
+        found = json.loads(text or "")
+    except ValueError:
+        raise _unusable(kind, uri, "it is not JSON") from None
+    if not isinstance(found, dict):
+        raise _unusable(kind, uri, "it is not a JSON object")
+    return found
+
+
+def _field(kind: str, uri: str, secret: Mapping[str, Any], name: str) -> str:
+    value = secret.get(name)
+    if not isinstance(value, str) or not value:
+        raise _unusable(kind, uri, f"its field {name} is missing or not a string")
+    return value
+
+
+def _unusable(kind: str, uri: str, why: str) -> ConfigurationError:
+    return ConfigurationError(f"SourceAccessConfigurations: {kind}: the secret {uri}: {why}")

@@ -1,0 +1,57 @@
+"""The AWS API at the endpoint, apart from invoking: sessions, clients, and where a stack's resources are."""
+
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from kafka_esm.errors import ConfigurationError
+
+
+def aws_session() -> boto3.Session:
+    """Return a session that has credentials.
+
+    Raises:
+        ConfigurationError: there are none.
+
+    """
+    session = boto3.Session()
+    if session.get_credentials() is None:
+        raise ConfigurationError(
+            "there are no AWS credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY "
+            "(any value does for an emulator)"
+        )
+    return session
+
+
+def api_client(service: str, endpoint_url: str, region: str) -> Any:
+    """Return a client for the calls made at start, which gives up soon.
+
+    Raises:
+        ConfigurationError: the endpoint is not a URL, or there are no credentials.
+
+    """
+    config = Config(connect_timeout=5, read_timeout=20, retries={"total_max_attempts": 3})
+    session: Any = aws_session()
+    try:
+        return session.client(service, endpoint_url=endpoint_url, region_name=region, config=config)
+    except ValueError as exc:
+        raise ConfigurationError(f"--endpoint-url: {exc}") from None
+
+
+def physical_name(endpoint_url: str, region: str, stack_name: str, logical_id: str) -> str:
+    """Look up the name under which CloudFormation deployed a resource.
+
+    Raises:
+        ConfigurationError: the endpoint does not know the stack or the resource, or does not answer.
+
+    """
+    client = api_client("cloudformation", endpoint_url, region)
+    try:
+        answer = client.describe_stack_resource(StackName=stack_name, LogicalResourceId=logical_id)
+        return str(answer["StackResourceDetail"]["PhysicalResourceId"])
+    except (BotoCoreError, ClientError, KeyError) as exc:
+        raise ConfigurationError(
+            f"--stack-name {stack_name}: {logical_id} cannot be looked up at {endpoint_url}: {exc}"
+        ) from None

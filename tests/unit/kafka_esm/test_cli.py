@@ -1,0 +1,88 @@
+"""`kafka-esm check` prints the mappings and what is wrong with them; the exit status says it, too."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kafka_esm.cli import main
+
+GOOD: dict[str, Any] = {
+    "KafkaBootstrapServers": ["h:1"],
+    "Topics": ["t"],
+    "ConsumerGroupId": "g",
+    "StartingPosition": "TRIM_HORIZON",
+}
+
+
+def template(path: Path, **mappings: dict[str, Any]) -> str:
+    resources = {
+        name: {
+            "Type": "AWS::Serverless::Function",
+            "Properties": {"Events": {"E": {"Type": "SelfManagedKafka", "Properties": properties}}},
+        }
+        for name, properties in mappings.items()
+    }
+    file = path / "template.json"
+    file.write_text(json.dumps({"Resources": resources}))
+    return str(file)
+
+
+def test_given_mappings_when_checked_then_all_are_printed_and_all_that_is_not_supported_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = template(
+        tmp_path,
+        Good=GOOD | {"Enabled": False, "MaximumRetryAttempts": 2},
+        Bad=GOOD | {"SchemaRegistryConfig": {}, "LoggingConfig": {}},
+        Worse=GOOD | {"BatchSize": 0},
+    )
+    assert main(["check", "--template", path]) == 2
+    assert capsys.readouterr().out.splitlines() == [
+        "Good.Events.E: ok, not enabled",
+        "  function: Good (timeout 3 s)",
+        "  topic: t at h:1, group g",
+        "  starts: TRIM_HORIZON",
+        "  batch: 100 records or 0.5 s",
+        "  failures: 2 retries",
+        "  note: on AWS, MaximumRetryAttempts needs ProvisionedPollerConfig",
+        "Bad.Events.E: not supported",
+        "  Bad.Events.E: LoggingConfig, SchemaRegistryConfig are not supported by kafka_esm; "
+        "remove it, or make it depend on a condition that is false here",
+        "Worse.Events.E: not supported",
+        "  Worse.Events.E: BatchSize is 0, not within 1 to 10000",
+    ]
+
+
+def test_given_only_good_mappings_when_checked_then_the_status_is_0(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    everything = {
+        "StartingPosition": "AT_TIMESTAMP",
+        "StartingPositionTimestamp": 5,
+        "MaximumRecordAgeInSeconds": 60,
+        "BisectBatchOnFunctionError": True,
+        "FunctionResponseTypes": ["ReportBatchItemFailures"],
+        "DestinationConfig": {"OnFailure": {"Destination": "kafka://dlq"}},
+        "FilterCriteria": {"Filters": [{"Pattern": '{"value": {"a": [1]}}'}]},
+        "SourceAccessConfigurations": [{"Type": "BASIC_AUTH", "URI": "s"}],
+        "ProvisionedPollerConfig": {"MaximumPollers": 3},
+    }
+    assert main(["check", "--template", template(tmp_path, Fn=GOOD | everything)]) == 0
+    assert capsys.readouterr().out.splitlines()[3:] == [
+        "  starts: AT_TIMESTAMP 5",
+        "  batch: 100 records or 0.5 s",
+        "  access: BASIC_AUTH",
+        '  filters: {"value": {"a": [1]}}',
+        "  failures: 10 retries, up to 60 s old, bisected, the function may name records, then to kafka://dlq",
+        "  concurrent invocations: 3 at most",
+    ]
+
+
+def test_given_no_endpoint_when_it_is_needed_then_one_line_says_so(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["check", "--from-api"]) == 2
+    assert capsys.readouterr().err == (
+        "kafka_esm: --endpoint-url is missing: it says where the AWS API answers\n"
+    )
