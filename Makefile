@@ -7,7 +7,7 @@ TYPED := infra layers tests/bench tests/e2e bootstrap.py
 
 .PHONY: help
 help: ## show the targets
-	@grep -E '^[a-z-]+:.*## ' Makefile | awk -F ':.*## ' '{printf "  make %-6s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*## ' Makefile | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
 
 .PHONY: demo
 demo: up ## create users in two tenants, find them by meaning, show that no tenant sees another's
@@ -25,6 +25,10 @@ down: $(INSTALLED) ## stop the mesh
 test: lint ## the whole gate: lint, format, types, every test
 	$(BIN)/pytest
 
+.PHONY: test-esm
+test-esm: $(INSTALLED) ## the Kafka event source poller's suite by itself
+	$(BIN)/pytest tests/unit/kafka_esm tests/integration/kafka_esm
+
 .PHONY: lint
 lint: $(INSTALLED) ## lint, format and types alone
 	$(BIN)/ruff check
@@ -33,8 +37,9 @@ lint: $(INSTALLED) ## lint, format and types alone
 	@for app in functions/*/app.py; do $(BIN)/mypy $$app || exit 1; done
 
 .PHONY: bench
-bench: up ## measure the running mesh, each figure beside its floor
+bench: up ## measure the running mesh and the poller, each figure beside its floor
 	@$(BIN)/python tests/bench/latency.py
+	@$(BIN)/python tests/bench/kafka_esm.py
 
 .PHONY: lock
 lock: $(INSTALLED) ## write what is derived: uv.lock, the layers' requirements.txt, docs/openapi.json

@@ -9,7 +9,7 @@ from importlib.resources import files
 import httpx
 
 from mesh import build, paths, process
-from mesh.aws import CREDENTIALS, STACK
+from mesh.aws import CREDENTIALS, ENRICH_WORKERS, STACK
 from mesh.errors import MeshError
 from mesh.state import Component
 
@@ -75,6 +75,7 @@ def start_poller(port: int, aws_endpoint_url: str, parameters: dict[str, str]) -
         *("--endpoint-url", aws_endpoint_url),
         *("--stack-name", STACK),
         *("--health-port", str(port)),
+        *("--max-concurrency", ENRICH_WORKERS),
         *(word for name, value in parameters.items() for word in ("--parameter", f"{name}={value}")),
     ]
     environment = {**build.base_environment(), **CREDENTIALS}

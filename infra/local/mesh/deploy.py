@@ -7,7 +7,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from mesh import build, ministack, paths, process
-from mesh.aws import STACK, client, physical_id
+from mesh.aws import ENRICH_WORKERS, STACK, client, physical_id
 from mesh.errors import MeshError
 
 _BUCKET = "event-mesh-artifacts"
@@ -21,7 +21,7 @@ def parameters(kafka_bootstrap_servers: str, qdrant_url: str) -> dict[str, str]:
         "KafkaBootstrapServers": kafka_bootstrap_servers,
         "KafkaSecretArn": "",
         "QdrantUrl": qdrant_url,
-        "EnrichConcurrency": "2",  # a worker takes 330 MB, and there are 6 partitions
+        "EnrichConcurrency": ENRICH_WORKERS,
     }
 
 
