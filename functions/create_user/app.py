@@ -20,12 +20,12 @@ app = create_app(
     "create_user",
     problems={
         EmailTakenError: answer(409, "A user of your tenant has this e-mail address."),
-        UnavailableError: answer(503, "The user was not created. Please try again."),
+        UnavailableError: answer(503, "Not everything that a new user needs answers. Please try again."),
     },
 )
 
 
-@app.post("/users/create", status_code=201, responses=responses(400, 401, 409, 413, 422, 503))
+@app.post("/users/create", status_code=201, responses=responses(400, 401, 409, 413, 415, 422, 503))
 def create_user(caller: CurrentCaller, new: NewUser, request: Request, response: Response) -> User:
     """Create a user in the caller's tenant."""
     user = user_store().create(caller.tenant_id, new)
@@ -36,7 +36,11 @@ def create_user(caller: CurrentCaller, new: NewUser, request: Request, response:
 
 
 def publish(user: User, traceparent: str | None) -> None:
-    """Announce `user`; take it back if that fails, so that an error means not created."""
+    """Announce `user`; if that fails take it back, so that the client can try again.
+
+    Kafka may have the event all the same when only its acknowledgement is lost: then the user is found by a
+    search and not listed. Closing that gap takes an outbox.
+    """
     try:
         event_publisher().publish(user, traceparent)
     except Exception:

@@ -123,6 +123,15 @@ def test_every_other_body_is_refused(send: Callable[..., Answer], body: bytes, s
         assert answer.problem["errors"]
 
 
+def test_a_body_that_does_not_say_that_it_is_json_is_415(send: Callable[..., Answer]) -> None:
+    headers = [("Authorization", TOKEN), ("Content-Type", "application/x-www-form-urlencoded")]
+
+    answer = send("POST", "/users/create", headers, json.dumps(USER).encode())
+
+    assert answer.status == 415
+    assert "application/json" in answer.problem["detail"]
+
+
 @pytest.mark.parametrize(
     "query", ["limit=0", "limit=101", "limit=-1", "limit=x", "limit=", "limit=1.5", f"cursor={'c' * 300}"]
 )

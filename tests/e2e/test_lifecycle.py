@@ -1,13 +1,17 @@
 """Starting and stopping: nothing half-started stays, and every failure says what it was."""
 
+import json
 import os
 import signal
 import socket
+import subprocess
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import psutil
 import pytest
+from mesh.client import TenantClient
 from mesh.process import is_running, wait_until
 
 from tests.e2e.mesh_command import Mesh
@@ -51,8 +55,66 @@ def test_a_crashed_component_is_named_with_its_log_and_up_starts_anew(own: Mesh)
     again = own.run("up")
 
     assert "kafka has crashed" in again
+    assert "Starting anew" in again
     assert own.status()["state"] == "running"
     assert not any(is_running(process) for process in first)
+
+
+def test_what_crashed_and_forgets_nothing_starts_again_where_it_was(own: Mesh) -> None:
+    own.run("up")
+    before = own.status()
+    with TenantClient(before["api_url"], "tenant-a") as client:
+        client.create("ada@x.dev", "Ada", "was there before the crash")
+        assert wait_until(partial(client.finds, "was there before the crash"), 60)
+        for name in ("qdrant", "poller"):
+            os.kill(own.component(name)["pid"], signal.SIGKILL)
+        client.create("eve@x.dev", "Eve", "came while it was down")
+
+        again = own.run("up")
+
+        assert "Starting anew" not in again
+        assert own.status()["api_url"] == before["api_url"]
+        assert wait_until(partial(client.finds, "came while it was down"), 60)
+        assert client.finds("was there before the crash")
+        assert [user["name"] for user in client.users()] == ["Ada", "Eve"]
+
+
+def test_a_process_that_is_not_ours_is_never_killed(own: Mesh) -> None:
+    stranger = subprocess.Popen(["sleep", "600"], start_new_session=True)
+    try:
+        own.home.mkdir(parents=True)
+        component = {"name": "kafka", "address": "127.0.0.1:1", "pid": stranger.pid, "log": None}
+        (own.home / "state.json").write_text(json.dumps({"components": [component]}))
+
+        own.run("down")
+
+        assert stranger.poll() is None
+    finally:
+        stranger.kill()
+        stranger.wait()
+
+
+def test_a_damaged_state_is_named(own: Mesh) -> None:
+    own.home.mkdir(parents=True)
+    (own.home / "state.json").write_text("{")
+
+    assert "state.json is damaged" in own.run("status", code=2)
+    (own.home / "state.json").unlink()
+
+
+def test_a_running_mesh_is_not_moved_in_silence(mesh: Mesh) -> None:
+    address = mesh.component("kafka")["address"]
+
+    output = mesh.run("up", "--kafka-port", "1", code=2)
+
+    assert f"kafka runs at {address} already" in output
+
+
+def test_without_a_mesh_every_command_says_so(own: Mesh) -> None:
+    for command in (["invoke", "enrich", "-e", __file__], ["logs", "enrich"], ["demo"]):
+        output = own.run(*command, code=2)
+        assert "mesh is running here" in output
+        assert "Traceback" not in output
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -62,6 +124,7 @@ def test_an_interrupted_up_cleans_up(own: Mesh, number: signal.Signals) -> None:
     processes = own.processes()
 
     starting.send_signal(number)
+    starting.send_signal(number)  # the impatient user's second one changes nothing
 
     assert starting.wait(60) == 130
     assert_nothing_left(own, processes)
@@ -69,7 +132,8 @@ def test_an_interrupted_up_cleans_up(own: Mesh, number: signal.Signals) -> None:
 
 def test_ctrl_c_takes_an_attached_mesh_down(own: Mesh) -> None:
     attached = own.start("up", "--attach")
-    assert wait_until(lambda: own.status()["state"] == "running", 120)
+    assert attached.stdout is not None
+    assert any("Watching" in line for line in attached.stdout)
     processes = own.processes()
 
     attached.send_signal(signal.SIGINT)
@@ -80,7 +144,8 @@ def test_ctrl_c_takes_an_attached_mesh_down(own: Mesh) -> None:
 
 def test_an_attached_mesh_ends_with_the_log_of_what_crashed(own: Mesh) -> None:
     attached = own.start("up", "--attach")
-    assert wait_until(lambda: own.status()["state"] == "running", 120)
+    assert attached.stdout is not None
+    assert any("Watching" in line for line in attached.stdout)
     processes = own.processes()
 
     os.kill(own.component("qdrant")["pid"], signal.SIGKILL)

@@ -81,7 +81,7 @@ def build(sources: str) -> None:
             f"Runtime={RUNTIME}",
         ],
         environment,
-        "'sam build' failed. If it could not download, check that the package index is reachable.",
+        "'sam build' failed.",
     )
     _archive_all(sources)
     paths.CACHE.mkdir(parents=True, exist_ok=True)

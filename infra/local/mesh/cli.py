@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn, TypeVar
 import typer
 from rich.console import Console
 
-from mesh.errors import MeshError
+from mesh.errors import MeshError, is_users
 from mesh.state import State, load, load_running, lock
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ errors = Console(stderr=True, soft_wrap=True, highlight=False)
 
 Result = TypeVar("Result")
 Port = Annotated[int | None, typer.Option(min=1, max=65535, help="Any free one unless given.")]
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _EXIT_CODES = {"running": 0, "degraded": 1, "stopped": 3}
 
 
@@ -38,18 +39,14 @@ def up_command(
 
     AWS_ENDPOINT_URL, KAFKA_BOOTSTRAP_SERVERS and QDRANT_URL name what is there already.
     """
-    from mesh import status
     from mesh.up import Ports, up
 
     with lock():
         state = _with_progress(lambda progress: up(Ports(aws_port, kafka_port, qdrant_port), progress))
-    console.print(status.table(status.report(state)["components"]))
-    console.print(f"\nAPI  {state.api_url}\n\nTry it:")
-    for line in _examples(state.api_url):
-        console.print(f"  {line}", markup=False)
     if attach:
         _watch(state)
     else:
+        _show(state)
         console.print("\nStop it with: make down")
 
 
@@ -72,6 +69,8 @@ def status_command(
         for mapping in report["mappings"]:
             if mapping["last_error"]:
                 console.print(f"last error of {mapping['function']}: {mapping['last_error']}", markup=False)
+        if state.crashed:
+            console.print("To start again what crashed: make up")
         for component in state.crashed:
             console.print(f"\n{component.name} crashed; its log ends:\n{component.log_tail}", markup=False)
     raise typer.Exit(_EXIT_CODES[report["state"]])
@@ -120,7 +119,8 @@ def down_command() -> None:
     """Stop everything. Users, events and embeddings of this mesh are gone with it."""
     from mesh.down import down
 
-    with lock(), console.status("Stopping"):
+    with lock():
+        console.print("[dim]·[/] Stopping")
         down(load())
     console.print("Stopped.")
 
@@ -162,36 +162,53 @@ def _examples(api_url: str) -> list[str]:
     ]
 
 
+def _show(state: State) -> None:
+    """Print the components, the API's URL and how to call it; MeshError if a component does not answer."""
+    from mesh import status
+
+    report = status.report(state)
+    console.print(status.table(report["components"]))
+    if report["state"] != "running":
+        raise MeshError("The mesh is up, but not all of it answers: see the table, and mesh logs NAME.")
+    console.print(f"\nAPI  {state.api_url}\n\nTry it:")
+    for line in _examples(state.api_url):
+        console.print(f"  {line}", markup=False)
+
+
 def _watch(state: State) -> None:
-    """Wait for Ctrl-C or a crash, and take the mesh down."""
+    """Wait for Ctrl-C or a crash, and take the mesh down, whatever happens."""
     from mesh.down import down
     from mesh.process import wait_until
 
-    console.print("\nWatching. Ctrl-C takes it down.")
     try:
+        _show(state)
+        console.print("\nWatching. Ctrl-C takes it down.")
         wait_until(lambda: bool(state.crashed), float("inf"))
     except KeyboardInterrupt:
-        console.print("Stopping.")
-    crashed = [(component.name, component.log_tail) for component in state.crashed]
-    with lock():
-        down(state)
+        console.print("Stopping")
+    finally:
+        crashed = [(component.name, component.log_tail) for component in state.crashed]
+        with lock():
+            down(state)
     if crashed:
         raise MeshError("\n".join(f"{name} crashed; its log ended:\n{tail}" for name, tail in crashed))
 
 
 def _interrupt(number: int, frame: object) -> NoReturn:
+    for each in _SIGNALS:
+        signal.signal(each, signal.SIG_IGN)  # a second one shall not end what cleans up after the first
     raise KeyboardInterrupt
 
 
 def main() -> None:
     """Run the command line; an error that is the user's to solve is one message and exit code 2."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    for each in _SIGNALS:
+        signal.signal(each, _interrupt)
     try:
         app(standalone_mode=True)
-    except (MeshError, OSError) as error:
+    except Exception as error:
+        if not is_users(error):
+            raise
         errors.print("[red]error[/]", end=" ")
         errors.print(str(error), markup=False)
         sys.exit(2)
-    except KeyboardInterrupt:
-        errors.print("interrupted")
-        sys.exit(130)

@@ -2,6 +2,7 @@
 
 import shutil
 import socket
+import subprocess
 import sys
 from collections.abc import Callable
 from importlib.resources import files
@@ -82,6 +83,17 @@ def start_poller(port: int, aws_endpoint_url: str, parameters: dict[str, str]) -
     return _start(POLLER, command, environment, f"http://{HOST}:{port}")
 
 
+def check_mapping(parameters: dict[str, str]) -> None:
+    """MeshError if the poller would refuse the template's event source mapping."""
+    command = [sys.executable, "-m", "kafka_esm", "check", "--template", str(paths.TEMPLATE)]
+    words = (word for name, value in parameters.items() for word in ("--parameter", f"{name}={value}"))
+    done = subprocess.run([*command, *words], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise MeshError(
+            f"The poller refuses the event source mapping:\n{(done.stderr or done.stdout).strip()}"
+        )
+
+
 def wait_ready(component: Component) -> None:
     """Wait until the component answers; MeshError with its last log lines if it dies or does not."""
     ready = _READY[component.name]
@@ -105,7 +117,7 @@ def stop(component: Component) -> None:
     """Stop the component's process, if it has one."""
     if component.pid is None:
         return
-    running = process.find(component.pid, component.created)
+    running = process.find(component.pid)
     if running is not None:
         process.stop(running, _PATIENCE.get(component.name, _DEFAULT_PATIENCE))
     else:
@@ -122,7 +134,7 @@ def _start(name: str, command: list[str], environment: dict[str, str], address: 
     log = paths.LOGS / f"{name}.log"
     log.unlink(missing_ok=True)
     running = process.start(command, environment, log)
-    return Component(name, address, running.pid, running.create_time(), str(log))
+    return Component(name, address, running.pid, str(log))
 
 
 def _http_ok(path: str) -> Callable[[str], bool]:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+import httpx
 from botocore.exceptions import ClientError
 
 from mesh import build, ministack, paths, process
@@ -62,6 +63,13 @@ def deploy(endpoint_url: str, given: Mapping[str, str], sources: str) -> str:
     _remove_uploads(endpoint_url)
     ministack.complete(endpoint_url, outputs["ApiId"], values)
     return f"{endpoint_url}/restapis/{outputs['ApiId']}/{values['StageName']}/_user_request_"
+
+
+def check_health(api_url: str) -> None:
+    """MeshError unless the deployed API says that it is there."""
+    answer = httpx.get(f"{api_url}/health", timeout=60)
+    if answer.status_code != 200:
+        raise MeshError(f"The API is deployed, but GET /health answers {answer.status_code}: {answer.text}")
 
 
 def function_name(endpoint_url: str, function: str) -> str:

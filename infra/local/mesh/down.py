@@ -1,6 +1,6 @@
 """Taking the mesh down."""
 
-from mesh import components
+from mesh import components, paths
 from mesh.state import State
 
 
@@ -9,6 +9,4 @@ def down(state: State) -> None:
     for component in reversed(state.components):
         components.stop(component)
     components.clean()
-    state.components.clear()
-    state.api_url = ""
-    state.save()
+    paths.STATE.unlink(missing_ok=True)

@@ -3,3 +3,11 @@
 
 class MeshError(Exception):
     """Says what is wrong and what to do next; shown without a stack trace."""
+
+
+_CLIENTS = {"boto3", "botocore", "httpcore", "httpx", "kafka", "qdrant_client"}
+
+
+def is_users(error: Exception) -> bool:
+    """Whether an error is the user's to solve: ours, the system's, or a client's."""
+    return isinstance(error, MeshError | OSError) or type(error).__module__.partition(".")[0] in _CLIENTS

@@ -7,6 +7,7 @@ from pathlib import Path
 from botocore.exceptions import ClientError
 
 from mesh import aws, deploy, paths
+from mesh.errors import MeshError
 from mesh.state import State
 
 _INTERVAL = 0.3
@@ -14,8 +15,13 @@ _INTERVAL = 0.3
 
 def lines(state: State, name: str, follow: bool) -> Iterator[str]:
     """Yield the log lines of a component, or else of a function; MeshError if there is neither."""
-    if any(component.name == name and component.log for component in state.components) or name == "build":
-        read = _file(paths.LOGS / f"{name}.log")
+    file = paths.LOGS / f"{name}.log"
+    if file.exists():
+        read = _file(file)
+    elif not state.api_url:
+        raise MeshError(
+            f"There is no log {name!r}, and no mesh is running here that could have a function of it."
+        )
     else:
         function = deploy.function_name(state.aws_endpoint_url, name)
         read = _log_group(state.aws_endpoint_url, f"/aws/lambda/{function}")

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import signal
 import socket
 import subprocess
 import time
@@ -11,9 +10,11 @@ from pathlib import Path
 
 import psutil
 
+from mesh import paths
 from mesh.errors import MeshError
 
 POLL_SECONDS = 0.05
+MARK = "MESH_HOME"  # in the environment of every process of a mesh, those that they start included
 
 
 def free_port() -> int:
@@ -50,12 +51,12 @@ def wait_until(condition: Callable[[], bool], timeout: float, interval: float = 
 
 
 def start(command: Sequence[str], environment: Mapping[str, str], log: Path) -> psutil.Process:
-    """Start `command` in a session of its own, writing to `log`."""
+    """Start `command` in a session of its own, marked as this mesh's, writing to `log`."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
         process = subprocess.Popen(
             command,
-            env=environment,
+            env={**environment, MARK: str(paths.HOME)},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -64,13 +65,20 @@ def start(command: Sequence[str], environment: Mapping[str, str], log: Path) -> 
     return psutil.Process(process.pid)
 
 
-def find(pid: int, created: float) -> psutil.Process | None:
-    """Return the process with the pid if it is the one that was created then, and still runs."""
+def find(pid: int) -> psutil.Process | None:
+    """Return the process with the pid if it runs and is of this mesh: a pid may be somebody else's by now."""
     with contextlib.suppress(psutil.NoSuchProcess):
         process = psutil.Process(pid)
-        if process.create_time() == created and is_running(process):
+        if is_running(process) and _is_ours(process):
             return process
     return None
+
+
+def _is_ours(process: psutil.Process) -> bool:
+    """Whether the process was started by this mesh, by the mark in its environment."""
+    with contextlib.suppress(psutil.Error, OSError):
+        return process.environ().get(MARK) == str(paths.HOME)
+    return False
 
 
 def is_running(process: psutil.Process) -> bool:
@@ -94,11 +102,11 @@ def stop(process: psutil.Process, patience: float) -> None:
 
 
 def kill_session(leader: int) -> None:
-    """Kill whatever is left of the session that the process `leader` led."""
-    for pid in psutil.pids():
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            if os.getsid(pid) == leader:
-                os.kill(pid, signal.SIGKILL)
+    """Kill what is left of the session that the process `leader` of this mesh led."""
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.NoSuchProcess, ProcessLookupError, PermissionError):
+            if os.getsid(process.pid) == leader and _is_ours(process):
+                process.kill()
 
 
 def _kill(family: Iterable[psutil.Process]) -> None:

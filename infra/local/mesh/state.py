@@ -18,7 +18,6 @@ class Component:
     name: str
     address: str
     pid: int | None = None
-    created: float = 0.0
     log: str | None = None
 
     @property
@@ -26,7 +25,7 @@ class Component:
         """`running`, `crashed`, or `external` for what is not ours."""
         if self.pid is None:
             return "external"
-        return "running" if process.find(self.pid, self.created) else "crashed"
+        return "running" if process.find(self.pid) else "crashed"
 
     @property
     def log_tail(self) -> str:
@@ -48,11 +47,11 @@ class State:
 
     @property
     def state(self) -> str:
-        """`running` if every component does and the API is deployed, `degraded` if not, or `stopped`."""
+        """`running` if every component does and the sources are deployed, `degraded` if not, or `stopped`."""
         if not self.components:
             return "stopped"
         healthy = all(component.state != "crashed" for component in self.components)
-        return "running" if healthy and self.api_url else "degraded"
+        return "running" if healthy and self.sources else "degraded"
 
     @property
     def crashed(self) -> list[Component]:
@@ -71,8 +70,13 @@ def load() -> State:
     """Return the state of the mesh, an empty one if there is no mesh."""
     if not paths.STATE.exists():
         return State()
-    saved = json.loads(paths.STATE.read_text())
-    return State(**{**saved, "components": [Component(**each) for each in saved["components"]]})
+    try:
+        saved = json.loads(paths.STATE.read_text())
+        return State(**{**saved, "components": [Component(**each) for each in saved["components"]]})
+    except (ValueError, TypeError, KeyError) as error:
+        raise MeshError(
+            f"{paths.STATE} is damaged. End the mesh's processes yourself and remove it."
+        ) from error
 
 
 def load_running() -> State:

@@ -20,6 +20,9 @@ from mesh.state import Component, State, load
 
 Progress = Callable[[str], None]
 
+# What comes back as it was: Qdrant has its data on disk, the poller its offsets in Kafka.
+_RESTARTABLE = {components.QDRANT, components.POLLER}
+
 
 @dataclass(frozen=True)
 class Ports:
@@ -36,38 +39,75 @@ def up(ports: Ports, progress: Progress) -> State:
     Whatever goes wrong while it starts, nothing half-started is left. MeshError says what it was.
     """
     state = load()
-    if state.state == "degraded":
-        for component in state.crashed:
-            progress(f"{component.name} has crashed; its log ended:\n{component.log_tail}")
-        progress("Starting anew")
+    for component in state.crashed:
+        progress(f"{component.name} has crashed; its log ended:\n{component.log_tail}")
+    if {component.name for component in state.crashed} - _RESTARTABLE or (
+        state.components and not state.api_url
+    ):
+        progress("Starting anew: the users and events that were in memory are lost")
         down(state)
         state = State()
+    progress("Installing the tools")
+    for group in ("ministack", "sam"):
+        build.ensure_environment(group)
     progress("Building functions and layers")
     sources = build.fingerprint()
     build.build(sources)
-    if state.state == "running" and state.sources == sources:
+    if state.components:
+        _refuse_changes(state, ports)
+        _restart_crashed(state, progress)
+        if state.sources != sources:
+            _deploy(state, sources, progress)
         return state
-    if state.state == "running":
-        _deploy(state, sources, progress)  # if that fails, what was deployed before goes on
-        return state
-    with _cleaned_up(state):
+    with _cleaned_up(state, progress):
         components.clean()
         _start_stores(state, ports, progress)
         _deploy(state, sources, progress)
     return state
 
 
-def _start_stores(state: State, ports: Ports, progress: Progress) -> None:
-    """Start Kafka, Qdrant and the AWS API side by side, but for those whose address is given.
+def _stores(ports: Ports) -> list[tuple[str, str, Callable[[int], Component], int | None]]:
+    """Return the stores with the variable that replaces each by an address, how it starts, and its port.
 
     What uses another comes after it, and so is stopped before it.
     """
-    stores = [
+    return [
         (components.KAFKA, "KAFKA_BOOTSTRAP_SERVERS", components.start_kafka, ports.kafka),
         (components.QDRANT, "QDRANT_URL", components.start_qdrant, ports.qdrant),
         (components.AWS, "AWS_ENDPOINT_URL", components.start_aws, ports.aws),
     ]
-    for name, variable, start, port in stores:
+
+
+def _refuse_changes(state: State, ports: Ports) -> None:
+    """MeshError if a component of the running mesh is asked to be somewhere else."""
+    for (name, variable, _, port), component in zip(_stores(ports), state.components, strict=False):
+        given = os.environ.get(variable, component.address).rstrip("/")
+        if given != component.address or (port and not component.address.endswith(f":{port}")):
+            raise MeshError(
+                f"{name} runs at {component.address} already. To move it: mesh down, then mesh up."
+            )
+
+
+def _restart_crashed(state: State, progress: Progress) -> None:
+    """Start again, where it was, what keeps nothing in memory that matters."""
+    for number, component in enumerate(state.components):
+        if component.state != "crashed":
+            continue
+        progress(f"Starting {component.name} again")
+        components.stop(component)
+        port = int(component.address.rpartition(":")[2])
+        if component.name == components.POLLER:
+            again = components.start_poller(port, state.aws_endpoint_url, _given(state))
+        else:
+            again = components.start_qdrant(port)
+        state.components[number] = again
+        state.save()
+        components.wait_ready(again)
+
+
+def _start_stores(state: State, ports: Ports, progress: Progress) -> None:
+    """Start the stores side by side, but for those whose address is given."""
+    for name, variable, start, port in _stores(ports):
         if given := os.environ.get(variable):
             progress(f"Using {name} at {given}")
             component = Component(name, given.rstrip("/"))
@@ -84,8 +124,14 @@ def _start_stores(state: State, ports: Ports, progress: Progress) -> None:
     state.save()
 
 
+def _given(state: State) -> dict[str, str]:
+    return deploy.parameters(state.kafka_bootstrap_servers, state.qdrant_url)
+
+
 def _deploy(state: State, sources: str, progress: Progress) -> None:
-    given = deploy.parameters(state.kafka_bootstrap_servers, state.qdrant_url)
+    """Deploy what was built, and poll for its mapping. An unusable mapping changes nothing."""
+    given = _given(state)
+    components.check_mapping(given)
     values = deploy.resolved(build.built_template(), given)
     progress("Creating topic and collection")
     _create_topic(values)
@@ -98,9 +144,11 @@ def _deploy(state: State, sources: str, progress: Progress) -> None:
         state.components.remove(component)
     poller = components.start_poller(process.free_port(), state.aws_endpoint_url, given)
     state.components.append(poller)
+    state.poller_url = poller.address
     state.save()
     components.wait_ready(poller)
-    state.poller_url = poller.address
+    progress("Asking the API for its health")
+    deploy.check_health(state.api_url)
     state.sources = sources
     state.save()
 
@@ -136,9 +184,10 @@ def _create_collection(values: dict[str, str]) -> None:
 
 
 @contextmanager
-def _cleaned_up(state: State) -> Iterator[None]:
+def _cleaned_up(state: State, progress: Progress) -> Iterator[None]:
     try:
         yield
     except BaseException:
+        progress("Stopping what was started")
         down(state)
         raise

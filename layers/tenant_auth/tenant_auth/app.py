@@ -37,6 +37,8 @@ class _AuthenticateFirst(APIRoute):
             body = await request.body()
             if len(body) > MAX_BODY_BYTES:
                 raise HTTPException(413)
+            if body and not _is_json(request.headers.get("content-type", "application/json")):
+                raise HTTPException(415)
             if not _is_utf8(body):
                 raise HTTPException(400)
             return await handle(request)
@@ -115,6 +117,11 @@ def serve(app: FastAPI, event: dict[str, Any], context: Any) -> dict[str, Any]:
             "body": bytes(refused.body).decode(),
             "isBase64Encoded": False,
         }
+
+
+def _is_json(content_type: str) -> bool:
+    media_type = content_type.partition(";")[0].strip().lower()
+    return media_type == "application/json" or media_type.endswith("+json")
 
 
 def _is_utf8(body: bytes) -> bool:

@@ -9,9 +9,9 @@ from fastapi.security import HTTPBearer
 
 from tenant_auth.settings import settings
 
-TENANT_PATTERN = r"[a-z0-9][a-z0-9-]{0,62}"
+_TENANT_PATTERN = r"[a-z0-9][a-z0-9-]{0,62}"
 _USER_PATTERN = r"[A-Za-z0-9._-]{1,128}"
-_DEV_TOKEN = re.compile(rf"Bearer (?P<tenant_id>{TENANT_PATTERN}):(?P<user_id>{_USER_PATTERN})", re.ASCII)
+_DEV_TOKEN = re.compile(rf"Bearer (?P<tenant_id>{_TENANT_PATTERN}):(?P<user_id>{_USER_PATTERN})", re.ASCII)
 
 _logger = Logger()
 

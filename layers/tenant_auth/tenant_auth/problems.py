@@ -19,6 +19,7 @@ TITLES = {  # RFC 9110's; those of http.HTTPStatus depend on the Python version
     405: "Method Not Allowed",
     409: "Conflict",
     413: "Content Too Large",
+    415: "Unsupported Media Type",
     422: "Unprocessable Content",
     500: "Internal Server Error",
     503: "Service Unavailable",
@@ -75,12 +76,13 @@ def answer(status: int, detail: str | None = None) -> Handler:
 
 
 async def http_error(request: Request, error: HTTPException) -> Response:
-    """Answer what the router and the body reader refuse: 400, 404, 405, 413."""
+    """Answer what the router and the body reader refuse: 400, 404, 405, 413, 415."""
     details = {
         400: _NOT_JSON,
         404: f"There is nothing at {request.scope['path']}.",
         405: f"{request.method} is not allowed here; see the Allow header.",
         413: "The body is larger than 64 KiB.",
+        415: "Send the body with the header Content-Type: application/json.",
     }
     return problem(error.status_code, details.get(error.status_code, error.detail), headers=error.headers)
 

@@ -12,10 +12,9 @@ from users.events import user_created
 from users.model import User
 from users.settings import KafkaSettings
 
-# All together well within the gateway's 29 s.
-_CONNECT_MS = 5_000
+_CONNECT_MS = 3_000  # to find the brokers, and again to learn of the topic
 _DELIVERY_MS = 4_000
-_DECIDED_SECONDS = 8  # longer than delivery: the producer shall have decided before we give up
+_DECIDED_SECONDS = 6  # longer than delivery: the producer shall have decided before we give up
 
 
 class EventPublisher:

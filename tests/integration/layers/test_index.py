@@ -103,7 +103,7 @@ def test_points_outlive_a_killed_server(environment: str, monkeypatch: pytest.Mo
     server = components.start_qdrant(port, "killed")
     components.wait_ready(server)
     index.user_index().upsert([entry("a", number, hot=0) for number in range(1, 51)])
-    running = process.find(server.pid or 0, server.created)
+    running = process.find(server.pid or 0)
     assert running is not None
     running.kill()
     running.wait()

@@ -65,7 +65,7 @@ def own_broker(port: int) -> Iterator[psutil.Process]:
     try:
         components.wait_ready(broker)
         create_topic(broker.address)
-        running = process.find(broker.pid or 0, broker.created)
+        running = process.find(broker.pid or 0)
         assert running is not None
         yield running
     finally:

@@ -4,8 +4,9 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import httpx
 import pytest
-from mesh import build, components, paths, process, state, up
+from mesh import build, components, deploy, paths, process, state, up
 from mesh.errors import MeshError
 
 
@@ -23,7 +24,7 @@ def replaced_by(script: str) -> Callable[[int], state.Component]:
     def start(port: int) -> state.Component:
         log = paths.LOGS / "kafka.log"
         running = process.start([sys.executable, "-c", script], build.base_environment(), log)
-        return state.Component("kafka", f"127.0.0.1:{port}", running.pid, running.create_time(), str(log))
+        return state.Component("kafka", f"127.0.0.1:{port}", running.pid, str(log))
 
     return start
 
@@ -56,3 +57,20 @@ def test_a_failed_build_shows_the_last_lines_of_its_log(monkeypatch: pytest.Monk
 
     with pytest.raises(MeshError, match=r"environment 'sam'\. Is the package index reachable\?"):
         build.ensure_environment("sam")
+
+
+def test_a_mapping_that_the_poller_refuses_is_shown_before_anything_is_deployed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    template = tmp_path / "template.yaml"
+    text = paths.TEMPLATE.read_text()
+    template.write_text(text.replace("StartingPosition: TRIM_HORIZON", "StartingPosition: SOMEWHERE"))
+    monkeypatch.setattr(paths, "TEMPLATE", template)
+
+    with pytest.raises(MeshError, match=r"(?s)refuses the event source mapping.*SOMEWHERE"):
+        components.check_mapping(deploy.parameters("127.0.0.1:9092", "http://127.0.0.1:6333"))
+
+
+def test_an_api_that_is_not_healthy_is_no_success() -> None:
+    with pytest.raises(httpx.ConnectError):
+        deploy.check_health(f"http://127.0.0.1:{process.free_port()}")
