@@ -11,17 +11,10 @@ from aws_lambda_powertools.utilities.data_classes import KafkaEvent
 from aws_lambda_powertools.utilities.parser.models import KafkaSelfManagedEventModel
 from mesh import paths
 from users.events import PoisonRecordError, parse, user_created
-from users.model import User
+
+from tests.people import ALICE
 
 BATCHES = sorted((paths.ROOT / "tests" / "events" / "kafka").glob("*.json"))
-ALICE = User(
-    id=123,
-    tenant_id="tenant-a",
-    email="alice@tenant-a.dev",
-    name="Alice",
-    profile="",
-    created_at=datetime(2026, 1, 1, tzinfo=UTC),
-)
 CONTEXT = {"ce_specversion", "ce_id", "ce_type", "ce_source", "ce_time", "ce_tenantid", "content-type"}
 
 

@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
@@ -50,12 +50,9 @@ def ensure_environment(group: str) -> Path:
 
 def fingerprint() -> str:
     """Return a hash of everything that `sam build` reads, and of the runtime."""
-    digest = sha256(RUNTIME.encode())
-    for path in sorted({path for pattern in _SOURCES for path in paths.ROOT.glob(pattern)}):
-        if path.is_file() and "__pycache__" not in path.parts:
-            digest.update(path.relative_to(paths.ROOT).as_posix().encode())
-            digest.update(path.read_bytes())
-    return digest.hexdigest()
+    found = {path for pattern in _SOURCES for path in paths.ROOT.glob(pattern)}
+    files = [path for path in found if path.is_file() and "__pycache__" not in path.parts]
+    return _digest(files, paths.ROOT, RUNTIME.encode())
 
 
 def build(sources: str) -> None:
@@ -83,7 +80,6 @@ def build(sources: str) -> None:
         environment,
         "'sam build' failed.",
     )
-    _archive_all(sources)
     paths.CACHE.mkdir(parents=True, exist_ok=True)
     stamp.write_text(sources)
 
@@ -94,30 +90,44 @@ def built_template() -> dict[str, Any]:
     return template
 
 
-def artifacts(template: Mapping[str, Any]) -> Iterator[tuple[str, str, Path]]:
-    """Yield each function and layer: its logical id, the property that says where its code is, its folder."""
-    for name, resource in template["Resources"].items():
-        if where := CODE_PROPERTY.get(resource["Type"]):
-            yield name, where, paths.BUILD / resource["Properties"][where]
+def archives(template: Mapping[str, Any]) -> Iterator[tuple[str, str, Path]]:
+    """Yield each function and layer: its logical id, the property that says where its code is, its zip.
 
-
-def archive(name: str, sources: str) -> Path:
-    """Return the zip of an artifact, as built from these sources."""
-    return paths.CACHE / "packages" / f"{name}-{sources[:16]}.zip"
-
-
-def _archive_all(sources: str) -> None:
+    Same files, same zip, same name: what has not changed is neither packed nor deployed again.
+    """
     folder = paths.CACHE / "packages"
     folder.mkdir(parents=True, exist_ok=True)
-    for old in folder.iterdir():
+    outdated = set(folder.iterdir())
+    for name, resource in template["Resources"].items():
+        if where := CODE_PROPERTY.get(resource["Type"]):
+            artifact = paths.BUILD / resource["Properties"][where]
+            files = [path for path in artifact.rglob("*") if path.is_file()]
+            target = folder / f"{name}-{_digest(files, artifact)[:16]}.zip"
+            if not target.exists():
+                _zip(artifact, target)
+            outdated.discard(target)
+            yield name, where, target
+    for old in outdated:
         old.unlink()
-    for name, _, artifact in artifacts(built_template()):
-        with ZipFile(archive(name, sources), "w") as zip_file:
-            for path in sorted(artifact.rglob("*")):
-                if path.is_file():
-                    member = ZipInfo(path.relative_to(artifact).as_posix())  # no dates: same files, same zip
-                    member.external_attr = path.stat().st_mode << 16
-                    zip_file.writestr(member, path.read_bytes(), ZIP_DEFLATED, compresslevel=1)
+
+
+def _zip(artifact: Path, target: Path) -> None:
+    unfinished = target.with_suffix(".new")
+    with ZipFile(unfinished, "w") as zip_file:
+        for path in sorted(artifact.rglob("*")):
+            if path.is_file():
+                member = ZipInfo(path.relative_to(artifact).as_posix())  # no dates: same files, same zip
+                member.external_attr = path.stat().st_mode << 16
+                zip_file.writestr(member, path.read_bytes(), ZIP_DEFLATED, compresslevel=1)
+    unfinished.replace(target)
+
+
+def _digest(files: Iterable[Path], root: Path, seed: bytes = b"") -> str:
+    digest = sha256(seed)
+    for path in sorted(files):
+        digest.update(path.relative_to(root).as_posix().encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
 def _run(command: list[str], environment: Mapping[str, str], what_failed: str) -> None:

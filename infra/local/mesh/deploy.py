@@ -33,10 +33,10 @@ def resolved(template: Mapping[str, Any], given: Mapping[str, str]) -> dict[str,
     return {**defaults, **given}
 
 
-def deploy(endpoint_url: str, given: Mapping[str, str], sources: str) -> str:
+def deploy(endpoint_url: str, given: Mapping[str, str]) -> str:
     """Create the stack, or update it; return the API's base URL. MeshError says which resource failed."""
     template = build.built_template()
-    _upload(endpoint_url, template, sources)
+    _upload(endpoint_url, template)
     cloudformation = client("cloudformation", endpoint_url)
     request = {
         "StackName": STACK,
@@ -82,12 +82,11 @@ def function_name(endpoint_url: str, function: str) -> str:
     return name
 
 
-def _upload(endpoint_url: str, template: dict[str, Any], sources: str) -> None:
+def _upload(endpoint_url: str, template: dict[str, Any]) -> None:
     """Put every artifact into a bucket, and its address into the template."""
     s3 = client("s3", endpoint_url)
     s3.create_bucket(Bucket=_BUCKET)
-    for name, where, _ in build.artifacts(template):
-        archive = build.archive(name, sources)
+    for name, where, archive in build.archives(template):
         s3.upload_file(str(archive), _BUCKET, archive.name)
         template["Resources"][name]["Properties"][where] = f"s3://{_BUCKET}/{archive.name}"
 

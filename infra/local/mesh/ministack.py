@@ -22,15 +22,24 @@ def complete(endpoint_url: str, api_id: str, parameters: Mapping[str, str]) -> N
     template = cloudformation.get_template(StackName=STACK, TemplateStage="Processed")["TemplateBody"]
     resources = template["Resources"]
     _complete_api(endpoint_url, api_id, parameters["StageName"], resources["Api"]["Properties"]["Body"])
-    for function, parameter in (
-        ("SearchFunction", "SearchConcurrency"),
-        ("EnrichFunction", "EnrichConcurrency"),
-    ):
-        if parameters[parameter] != "0":
-            client("lambda", endpoint_url).put_function_concurrency(
-                FunctionName=physical_id(endpoint_url, function),
-                ReservedConcurrentExecutions=int(parameters[parameter]),
-            )
+    _complete_concurrency(endpoint_url, parameters, resources)
+
+
+def _complete_concurrency(
+    endpoint_url: str, parameters: Mapping[str, str], resources: Mapping[str, Any]
+) -> None:
+    """Reserve what the template reserves: by a parameter, unless it is 0."""
+    functions = client("lambda", endpoint_url)
+    for logical_id, resource in resources.items():
+        reserved = resource["Properties"].get("ReservedConcurrentExecutions")
+        if reserved is None:
+            continue
+        name = physical_id(endpoint_url, logical_id)
+        value = int(parameters[reserved["Fn::If"][1]["Ref"]])
+        if value:
+            functions.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=value)
+        else:
+            functions.delete_function_concurrency(FunctionName=name)
 
 
 def _complete_api(endpoint_url: str, api_id: str, stage: str, body: Mapping[str, Any]) -> None:

@@ -137,7 +137,7 @@ def _deploy(state: State, sources: str, progress: Progress) -> None:
     _create_topic(values)
     _create_collection(values)
     progress("Deploying the template")
-    state.api_url = deploy.deploy(state.aws_endpoint_url, given, sources)
+    state.api_url = deploy.deploy(state.aws_endpoint_url, given)
     progress("Starting the event source poller")
     for component in [each for each in state.components if each.name == components.POLLER]:
         components.stop(component)  # its mapping may have changed

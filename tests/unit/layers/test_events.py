@@ -1,7 +1,6 @@
 """A record becomes an event again, or is poison with a reason that repeats none of its content."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -9,6 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from users.events import PoisonRecordError, Record, parse, user_created
 from users.model import User
+
+from tests.people import ALICE
 
 texts = st.text(st.characters(exclude_categories=["Cs"]))
 users = st.builds(
@@ -23,14 +24,6 @@ users = st.builds(
             "createdAt": st.just("2026-01-01T00:00:00Z"),
         }
     ),
-)
-ALICE = User(
-    id=123,
-    tenant_id="tenant-a",
-    email="alice@tenant-a.dev",
-    name="Alice",
-    profile="",
-    created_at=datetime(2026, 1, 1, tzinfo=UTC),
 )
 Change = Callable[[Record, dict[str, bytes]], tuple[bytes | None, bytes | None, dict[str, bytes]]]
 

@@ -1,24 +1,14 @@
 """One producer, made on first use and made anew after an error."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from kafka import KafkaProducer
 from users.errors import UnavailableError
-from users.model import User
 from users.publisher import EventPublisher
 
+from tests.people import ALICE
 from tests.unit.fakes import FakeKafka
-
-ALICE = User(
-    id=123,
-    tenant_id="tenant-a",
-    email="alice@tenant-a.dev",
-    name="Alice",
-    profile="",
-    created_at=datetime(2026, 1, 1, tzinfo=UTC),
-)
 
 
 @pytest.fixture
