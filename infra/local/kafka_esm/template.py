@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from kafka_esm.errors import ConfigurationError
-from kafka_esm.found import Found, accepted, check_mapping
+from kafka_esm.found import Found, accepted, check_mapping, own_groups
 from kafka_esm.intrinsics import NO_VALUE, Scope, Unresolved, holds, parse, resolve
 from kafka_esm.mapping import Mapping as EventSourceMapping
 from kafka_esm.mapping import Target
@@ -77,7 +77,7 @@ def find_mappings(
             f"the template {path} has no Kafka event source mapping (an event of Type SelfManagedKafka, "
             "or an AWS::Lambda::EventSourceMapping with SelfManagedEventSource)"
         )
-    return found
+    return own_groups(found)
 
 
 def _scope(

@@ -54,6 +54,23 @@ def test_given_mappings_when_checked_then_all_are_printed_and_all_that_is_not_su
     ]
 
 
+def test_given_two_mappings_of_one_group_when_checked_then_the_second_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = template(
+        tmp_path,
+        A=GOOD,
+        Off=GOOD | {"Enabled": False},
+        Elsewhere=GOOD | {"KafkaBootstrapServers": ["other:1"]},
+        B=GOOD | {"KafkaBootstrapServers": ["i:1", "h:1"], "Topics": ["u"]},
+    )
+    assert main(["check", "--template", path]) == 2
+    assert [line for line in capsys.readouterr().out.splitlines() if "support" in line or "share" in line] == [
+        "B.Events.E: not supported",
+        "  A.Events.E and B.Events.E share the consumer group g; give each its own ConsumerGroupId",
+    ]
+
+
 def test_given_only_good_mappings_when_checked_then_the_status_is_0(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
