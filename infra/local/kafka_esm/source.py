@@ -194,7 +194,9 @@ class Source:
         # Tansu looks a timestamp up by when a record arrived, not by the record's own.
         start = (self._mapping.starting_timestamp or 0) * 1000
         for partition in self._too_early & found.keys():
-            late = list(itertools.dropwhile(lambda record: record.timestamp < start, found.pop(partition)))
+            late = list(
+                itertools.dropwhile(lambda record: (record.timestamp or 0) < start, found.pop(partition))
+            )
             if late:
                 found[partition] = late
                 self._too_early.discard(partition)
