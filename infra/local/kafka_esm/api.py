@@ -84,6 +84,9 @@ def _as_sam(row: Mapping[str, Any]) -> dict[str, Any]:
         "KafkaBootstrapServers"
     )
     properties |= properties.pop("SelfManagedKafkaEventSourceConfig", {})
+    # The API's spelling; CloudFormation's is KmsKeyArn.
+    if "KMSKeyArn" in properties:
+        properties["KmsKeyArn"] = properties.pop("KMSKeyArn")
     if str(row.get("State", "")).startswith("Disabl"):
         properties["Enabled"] = False
     if not any((properties.get("DestinationConfig") or {}).values()):

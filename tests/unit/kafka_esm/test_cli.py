@@ -65,7 +65,9 @@ def test_given_two_mappings_of_one_group_when_checked_then_the_second_is_refused
         B=GOOD | {"KafkaBootstrapServers": ["i:1", "h:1"], "Topics": ["u"]},
     )
     assert main(["check", "--template", path]) == 2
-    assert [line for line in capsys.readouterr().out.splitlines() if "support" in line or "share" in line] == [
+    assert [
+        line for line in capsys.readouterr().out.splitlines() if "support" in line or "share" in line
+    ] == [
         "B.Events.E: not supported",
         "  A.Events.E and B.Events.E share the consumer group g; give each its own ConsumerGroupId",
     ]
