@@ -105,3 +105,12 @@ def test_given_no_endpoint_when_it_is_needed_then_one_line_says_so(
     assert capsys.readouterr().err == (
         "kafka_esm: --endpoint-url is missing: it says where the AWS API answers\n"
     )
+
+
+def test_given_only_mappings_that_are_off_when_checked_then_nothing_would_be_polled(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["check", "--template", template(tmp_path, Fn=GOOD | {"Enabled": False})]) == 2
+    assert capsys.readouterr().out.splitlines()[-1] == (
+        "every mapping has Enabled: false; there is nothing to poll"
+    )
