@@ -6,7 +6,7 @@ Source: https://docs.aws.amazon.com/lambda/latest/dg/kafka-cluster-auth.html (th
 import json
 import ssl
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -31,6 +31,31 @@ class SecretsManagerClient(Protocol):
         """Return a secret, its text under SecretString."""
 
 
+def switched_on(configurations: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Return the URI of every type that is switched on.
+
+    Raises:
+        ConfigurationError: a type is unknown or there twice, or one contradicts another.
+
+    """
+    given: dict[str, str] = {}
+    for kind, uri in configurations:
+        if not uri or kind in _NETWORK:
+            continue
+        if kind not in (*_SASL_MECHANISMS, _CLIENT_CERTIFICATE, _SERVER_ROOT_CA):
+            raise ConfigurationError(f"SourceAccessConfigurations: the type {kind} is not one for Kafka")
+        if kind in given:
+            raise ConfigurationError(f"SourceAccessConfigurations: {kind} is there twice")
+        given[kind] = uri
+    ways = [kind for kind in given if kind != _SERVER_ROOT_CA]
+    if len(ways) > 1:
+        raise ConfigurationError(
+            f"SourceAccessConfigurations: {' and '.join(ways)}: there can be one kind of authentication; "
+            "give the others an empty URI"
+        )
+    return given
+
+
 def kafka_security(
     configurations: Sequence[tuple[str, str]], secrets: SecretsManagerClient, *, plaintext: bool = False
 ) -> dict[str, Any]:
@@ -48,21 +73,8 @@ def kafka_security(
             message names the type and the secret, never what the secret holds.
 
     """
-    given: dict[str, str] = {}
-    for kind, uri in configurations:
-        if not uri or kind in _NETWORK:
-            continue
-        if kind not in (*_SASL_MECHANISMS, _CLIENT_CERTIFICATE, _SERVER_ROOT_CA):
-            raise ConfigurationError(f"SourceAccessConfigurations: the type {kind} is not one for Kafka")
-        if kind in given:
-            raise ConfigurationError(f"SourceAccessConfigurations: {kind} is there twice")
-        given[kind] = uri
+    given = switched_on(configurations)
     root_ca = given.pop(_SERVER_ROOT_CA, None)
-    if len(given) > 1:
-        raise ConfigurationError(
-            f"SourceAccessConfigurations: {' and '.join(given)}: there can be one kind of authentication; "
-            "give the others an empty URI"
-        )
     if not given and (plaintext or root_ca is None):
         return {}
     if plaintext and _CLIENT_CERTIFICATE in given:

@@ -6,7 +6,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from kafka_esm.errors import ConfigurationError
-from kafka_esm.found import Found, check_mapping
+from kafka_esm.found import Found, check_mapping, own_groups
 from kafka_esm.mapping import Target
 
 _LONGEST_TIMEOUT = 900
@@ -52,7 +52,7 @@ def find_mappings(client: Any) -> list[Found]:
             else "the endpoint knows no mapping with a SelfManagedEventSource"
         )
         raise ConfigurationError(f"--from-api: {reason}; read the template instead (--template)")
-    return found
+    return own_groups(found)
 
 
 def _found(client: Any, row: Mapping[str, Any]) -> Found:
@@ -84,6 +84,9 @@ def _as_sam(row: Mapping[str, Any]) -> dict[str, Any]:
         "KafkaBootstrapServers"
     )
     properties |= properties.pop("SelfManagedKafkaEventSourceConfig", {})
+    # The API's spelling; CloudFormation's is KmsKeyArn.
+    if "KMSKeyArn" in properties:
+        properties["KmsKeyArn"] = properties.pop("KMSKeyArn")
     if str(row.get("State", "")).startswith("Disabl"):
         properties["Enabled"] = False
     if not any((properties.get("DestinationConfig") or {}).values()):

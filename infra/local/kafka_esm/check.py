@@ -5,6 +5,8 @@ from collections.abc import Iterator, Sequence
 from kafka_esm.found import Found
 from kafka_esm.mapping import Mapping
 
+ALL_OFF = "every mapping has Enabled: false; there is nothing to poll"
+
 
 def check(found: Sequence[Found]) -> str:
     """Return every mapping as it would be polled, or why it would not be."""
@@ -15,7 +17,14 @@ def check(found: Sequence[Found]) -> str:
             lines += [f"  {line}" for line in _describe(one.mapping)]
         else:
             lines += [f"{one.where}: not supported", f"  {one.error}"]
+    if all_off(found):
+        lines.append(ALL_OFF)
     return "\n".join(lines) + "\n"
+
+
+def all_off(found: Sequence[Found]) -> bool:
+    """Whether there are mappings, but none that would be polled."""
+    return all(one.mapping is not None and not one.mapping.enabled for one in found)
 
 
 def _describe(mapping: Mapping) -> Iterator[str]:

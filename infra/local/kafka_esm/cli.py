@@ -9,7 +9,7 @@ from pathlib import Path
 
 from kafka_esm import api, logs, template
 from kafka_esm.aws import api_client, physical_name
-from kafka_esm.check import check
+from kafka_esm.check import all_off, check
 from kafka_esm.errors import AccessDenied, ConfigurationError
 from kafka_esm.found import Found, accepted
 from kafka_esm.run import RunOptions, run
@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         found = _find(options)
         if options.command == "check":
             sys.stdout.write(check(found))
-            return BAD_CONFIGURATION if any(one.error for one in found) else 0
+            return BAD_CONFIGURATION if any(one.error for one in found) or all_off(found) else 0
         run(accepted(found), _run_options(options))
     except ConfigurationError as exc:
         sys.stderr.write(f"kafka_esm: {exc}\n")

@@ -113,6 +113,28 @@ class Destination:
             raise DestinationError(f"the failure destination {self.name} cannot be written: {what}") from None
 
 
+def check_destination(destination: str) -> None:
+    """Check that records can be written to what OnFailure names, as far as its name tells.
+
+    Raises:
+        ConfigurationError: it is not the ARN of a standard queue, a standard topic or a bucket, and not
+            kafka://topic.
+
+    """
+    if _TOPIC.fullmatch(destination):
+        return
+    found = _ARN.fullmatch(destination)
+    if found is None:
+        raise ConfigurationError(
+            f"DestinationConfig: {destination} is not the ARN of an SQS queue, an SNS topic or an S3 bucket, "
+            "and not kafka://topic"
+        )
+    if found["name"].endswith(".fifo"):
+        raise ConfigurationError(
+            f"DestinationConfig: {destination} is FIFO; only standard queues and topics work"
+        )
+
+
 def open_destination(
     destination: str, endpoint_url: str, region: str, kafka_config: Mapping[str, Any]
 ) -> Destination:
@@ -122,23 +144,16 @@ def open_destination(
     what `kafka_security` returns.
 
     Raises:
-        ConfigurationError: it is not the ARN of a queue, a topic or a bucket, and not kafka://topic.
+        ConfigurationError: it is none that `check_destination` accepts.
 
     """
+    check_destination(destination)
     if found := _TOPIC.fullmatch(destination):
         topic = found["name"]
         return Destination(destination, lambda failure: _to_topic(kafka_config, topic, failure))
     found = _ARN.fullmatch(destination)
-    if found is None:
-        raise ConfigurationError(
-            f"DestinationConfig: {destination} is not the ARN of an SQS queue, an SNS topic or an S3 bucket, "
-            "and not kafka://topic"
-        )
+    assert found is not None
     name, account = found["name"], found["account"]
-    if name.endswith(".fifo"):
-        raise ConfigurationError(
-            f"DestinationConfig: {destination} is FIFO; only standard queues and topics work"
-        )
     service = found["service"] or "s3"
     client = _client(service, endpoint_url, found["region"] or region)
 

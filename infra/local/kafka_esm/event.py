@@ -28,8 +28,8 @@ class KafkaRecord(Protocol):
         """Its place in the partition."""
 
     @property
-    def timestamp(self) -> int:
-        """Milliseconds since the epoch."""
+    def timestamp(self) -> int | None:
+        """Milliseconds since the epoch; -1 or None without."""
 
     @property
     def timestamp_type(self) -> int | None:
@@ -54,10 +54,11 @@ def encode_record(record: KafkaRecord) -> bytes:
     kind = _TIMESTAMP_TYPES.get(_number(record.timestamp_type), "NO_TIMESTAMP_TYPE")
     key = "" if record.key is None else f',"key":"{_base64(record.key)}"'
     value = "" if record.value is None else f',"value":"{_base64(record.value)}"'
+    timestamp = -1 if record.timestamp is None else record.timestamp
     headers = [{name: _signed(content or b"")} for name, content in record.headers]
     return (
         f'{{"topic":{_quoted(record.topic)},"partition":{record.partition},"offset":{record.offset},'
-        f'"timestamp":{record.timestamp},"timestampType":"{kind}"{key}{value},"headers":'
+        f'"timestamp":{timestamp},"timestampType":"{kind}"{key}{value},"headers":'
     ).encode() + (_json(headers) + b"}" if headers else b"[]}")
 
 

@@ -28,6 +28,37 @@ def check_mapping(
         return Found(where, error=exc)
 
 
+def own_groups(found: Sequence[Found]) -> list[Found]:
+    """Refuse mappings that share a consumer group with one before them.
+
+    The group's partitions would be divided among them: each would miss, without a word, what another gets.
+    """
+    checked: list[Found] = []
+    for one in found:
+        other = next((before for before in checked if _share_group(before.mapping, one.mapping)), None)
+        if other is not None and one.mapping is not None:
+            error = ConfigurationError(
+                f"{other.where} and {one.where} share the consumer group {one.mapping.group}; "
+                "give each its own ConsumerGroupId"
+            )
+            checked.append(Found(one.where, error=error))
+        else:
+            checked.append(one)
+    return checked
+
+
+def _share_group(one: EventSourceMapping | None, other: EventSourceMapping | None) -> bool:
+    return (
+        one is not None
+        and other is not None
+        and one.enabled
+        and other.enabled
+        and one.group == other.group
+        # A cluster may be named by any of its brokers.
+        and not set(one.bootstrap_servers).isdisjoint(other.bootstrap_servers)
+    )
+
+
 def accepted(found: Sequence[Found]) -> list[EventSourceMapping]:
     """Return the mappings.
 

@@ -106,13 +106,15 @@ def resolve(value: Any, scope: Scope) -> Any:
     return {key: item for key, item in entries.items() if item is not NO_VALUE}
 
 
-def holds(condition: str, scope: Scope) -> bool | Unresolved:
+def holds(condition: Any, scope: Scope) -> bool | Unresolved:
     """Whether a named condition of the template holds.
 
     Raises:
         ConfigurationError: the template does not declare the condition, or it refers to itself.
 
     """
+    if not isinstance(condition, str):
+        raise ConfigurationError(f"a condition is referred to by its name, not by {condition!r}")
     if condition not in scope.conditions:
         raise ConfigurationError(f"the template has no condition {condition}")
     # Without itself in scope, a condition in terms of itself is an unknown one, not endless.
@@ -123,7 +125,7 @@ def holds(condition: str, scope: Scope) -> bool | Unresolved:
 
 def _truth(rule: Any, scope: Scope) -> bool | Unresolved:
     if isinstance(rule, dict) and len(rule) == 1 and "Condition" in rule:
-        return holds(str(rule["Condition"]), scope)
+        return holds(rule["Condition"], scope)
     value = resolve(rule, scope)
     if isinstance(value, bool | Unresolved):
         return value
@@ -131,6 +133,8 @@ def _truth(rule: Any, scope: Scope) -> bool | Unresolved:
 
 
 def _ref(name: Any, scope: Scope) -> Any:
+    if not isinstance(name, str):
+        raise ConfigurationError(f"Ref takes a name, not {name!r}")
     if name == "AWS::NoValue":
         return NO_VALUE
     if name in scope.pseudo:

@@ -2,15 +2,19 @@
 
 import re
 import uuid
+from collections.abc import Callable
 from collections.abc import Mapping as Properties
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
+from kafka_esm.access import switched_on
+from kafka_esm.destinations import check_destination
 from kafka_esm.errors import ConfigurationError
 from kafka_esm.filters import compile_patterns
 from kafka_esm.intrinsics import Unresolved
 
+Value = TypeVar("Value")
 StartingPosition = Literal["TRIM_HORIZON", "LATEST", "AT_TIMESTAMP"]
 
 DEFAULT_BATCH_SIZE = 100
@@ -115,7 +119,7 @@ def mapping_from_properties(where: str, target: Target, properties: Properties[s
         ConfigurationError: a property is missing, malformed, or not supported.
 
     """
-    unknown = sorted(name for name in properties if name not in _SUPPORTED)
+    unknown = sorted(str(name) for name in properties if name not in _SUPPORTED)
     if unknown:
         raise ConfigurationError(
             f"{where}: {', '.join(unknown)} {'are' if len(unknown) > 1 else 'is'} not supported by "
@@ -187,6 +191,8 @@ def _bootstrap_servers(where: str, properties: Properties[str, Any]) -> tuple[st
     for server in servers:
         if not _SERVER.fullmatch(server):
             raise ConfigurationError(f"{where}: KafkaBootstrapServers: {server!r} is not host:port")
+        if int(server.rpartition(":")[2]) not in range(1, 65_536):
+            raise ConfigurationError(f"{where}: KafkaBootstrapServers: {server!r} has no port up to 65535")
     return tuple(servers)
 
 
@@ -269,6 +275,7 @@ def _access(
         if not isinstance(kind, str) or not isinstance(uri, str):
             raise ConfigurationError(f"{where}: {name}: {item!r} is not of the form {{Type, URI}}")
         access.append((kind, uri))
+    _checked(where, switched_on, access)
     return tuple(access), tuple(dict.fromkeys(network))
 
 
@@ -277,15 +284,19 @@ def _destination(where: str, properties: Properties[str, Any], topic: str) -> st
     for name in config:
         if name != "OnFailure":
             raise ConfigurationError(f"{where}: DestinationConfig.{name} is not supported for Kafka")
+    if config.get("OnFailure") is None:
+        return None
     on_failure = _object(f"{where}: DestinationConfig", config, "OnFailure")
     # SAM's Type only helps SAM to make a policy.
+    _only(f"{where}: DestinationConfig.OnFailure", on_failure, "Destination", "Type")
     value = _known(where, "DestinationConfig.OnFailure.Destination", on_failure.get("Destination"))
     if value is None:
-        return None
-    if not isinstance(value, str) or not value.startswith(("arn:", "kafka://")):
+        raise ConfigurationError(f"{where}: DestinationConfig.OnFailure has no Destination")
+    if not isinstance(value, str):
         raise ConfigurationError(
             f"{where}: DestinationConfig.OnFailure.Destination is {value!r}, neither an ARN nor kafka://topic"
         )
+    _checked(where, check_destination, value)
     if value == f"kafka://{topic}":
         raise ConfigurationError(f"{where}: the failure destination is the source topic: it would never end")
     return value
@@ -303,6 +314,7 @@ def _report_item_failures(where: str, properties: Properties[str, Any]) -> bool:
 
 def _filters(where: str, properties: Properties[str, Any]) -> tuple[str, ...]:
     criteria = _object(where, properties, "FilterCriteria")
+    _only(f"{where}: FilterCriteria", criteria, "Filters")
     patterns = []
     for item in _list(f"{where}: FilterCriteria", criteria, "Filters"):
         pattern = _known(
@@ -310,11 +322,9 @@ def _filters(where: str, properties: Properties[str, Any]) -> tuple[str, ...]:
         )
         if not isinstance(pattern, str):
             raise ConfigurationError(f"{where}: FilterCriteria: {item!r} has no Pattern that is a JSON text")
+        _only(f"{where}: FilterCriteria.Filters", item, "Pattern")
         patterns.append(pattern)
-    try:
-        compile_patterns(patterns)
-    except ConfigurationError as exc:
-        raise ConfigurationError(f"{where}: {exc}") from None
+    _checked(where, compile_patterns, patterns)
     return tuple(patterns)
 
 
@@ -323,10 +333,8 @@ def _pollers(where: str, properties: Properties[str, Any]) -> int | None:
     if not config:
         return None
     where = f"{where}: ProvisionedPollerConfig"
-    for name in config:
-        # PollerGroupName only groups what AWS charges for.
-        if name not in ("MinimumPollers", "MaximumPollers", "PollerGroupName"):
-            raise ConfigurationError(f"{where}.{name} is not supported")
+    # PollerGroupName only groups what AWS charges for.
+    _only(where, config, "MinimumPollers", "MaximumPollers", "PollerGroupName")
     least = _integer(where, config, "MinimumPollers", 1, 200, 1)
     most = _integer(where, config, "MaximumPollers", 1, 2_000, max(DEFAULT_MAXIMUM_POLLERS, least))
     if least > most:
@@ -342,6 +350,19 @@ def _limit(where: str, properties: Properties[str, Any], name: str, low: int, hi
     if number < low:
         raise ConfigurationError(f"{where}: {name} is {number}, neither -1 nor within {low} to {high}")
     return number
+
+
+def _only(where: str, value: Properties[str, Any], *names: str) -> None:
+    for name in value:
+        if name not in names:
+            raise ConfigurationError(f"{where}.{name} is not supported")
+
+
+def _checked(where: str, check: Callable[[Value], object], value: Value) -> None:
+    try:
+        check(value)
+    except ConfigurationError as exc:
+        raise ConfigurationError(f"{where}: {exc}") from None
 
 
 def _object(where: str, properties: Properties[str, Any], name: str) -> Properties[str, Any]:

@@ -46,8 +46,11 @@ def judge(status: int, function_error: str | None, payload: bytes, sent: Sent | 
     """
     try:
         body = json.loads(payload)
-    except ValueError:
-        return Outcome("malformed", "the answer of the Lambda endpoint is not JSON", status=status)
+    except (ValueError, RecursionError):
+        # A function error stays one, whatever its body: a runtime that crashes may leave any text there.
+        if not function_error and status == 200:
+            return _bad("is not JSON")
+        body = None
     kind = body.get("errorType") if isinstance(body, dict) else None
     # `sam local start-lambda` leaves FunctionError out: only the payload tells.
     if function_error or isinstance(kind, str):

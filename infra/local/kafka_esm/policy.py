@@ -32,3 +32,8 @@ class Policy:
     has_destination: bool = False
     concurrency: int = 1
     wanted: Callable[[bytes | None], bool] = _everything
+
+    @property
+    def gives_up(self) -> bool:
+        """Whether a record may be left undelivered: it goes somewhere else, or the mapping sets a limit."""
+        return self.has_destination or self.max_retries is not None or self.max_age_seconds is not None

@@ -171,17 +171,20 @@ class Poller:
             if self._work.in_flight:
                 self._await_finished(_POLL_WHILE_IN_FLIGHT_SECONDS)
             source.fetch_nothing()
-            changes, _ = source.poll(0)
+            # What is in flight has been waited for; a commit that failed is not tried again at once.
+            left = max(0.0, deadline - time.monotonic())
+            changes, _ = source.poll(min(_LONGEST_POLL_SECONDS, left) if self._commit_error else 0)
             for change in changes:
                 if change.kind == "revoked":
                     self._work.drop(change.partitions)
             self._settle(source)
-        if self._work.in_flight or self._work.uncommitted():
-            _LOG.warning(
-                "what is in flight did not end within %g s: it will be delivered again",
-                self._drain_seconds,
-                extra=self._names(),
-            )
+        if self._work.in_flight:
+            self._warn_left("what is in flight did not end within %g s: it will be delivered again")
+        elif self._work.uncommitted():
+            self._warn_left("what is done could not be committed within %g s: it will be delivered again")
+
+    def _warn_left(self, message: str) -> None:
+        _LOG.warning(message, self._drain_seconds, extra=self._names())
 
     def _kafka_failed(self, exc: Exception) -> None:
         """Note the trouble, and wait before the next attempt; longer each time, and never in step."""
@@ -214,12 +217,15 @@ class Poller:
             return
         self._status_at = now
         lag = source.lag(self._work.first_offset)
+        trouble = source.trouble
+        if trouble is not None or not lag:
+            state = "draining" if state == "draining" else "connecting"
         self.status = Status(
-            state if lag or state == "draining" else "connecting",
+            state,
             lag,
             in_flight=busy,
             retries=self._work.retries,
-            last_error=self._work.error() or self._commit_error,
+            last_error=trouble or self._work.error() or self._commit_error,
         )
 
     def _names(self) -> dict[str, object]:

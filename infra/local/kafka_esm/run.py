@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry
 from kafka_esm import health
 from kafka_esm.access import kafka_security
 from kafka_esm.aws import api_client
+from kafka_esm.check import ALL_OFF
 from kafka_esm.delivery import Invoke, deliver
 from kafka_esm.destinations import open_destination
 from kafka_esm.errors import AccessDenied, ConfigurationError
@@ -56,7 +57,7 @@ def run(mappings: Sequence[Mapping], options: RunOptions) -> None:
     _log_mappings(mappings)
     enabled = [mapping for mapping in mappings if mapping.enabled]
     if not enabled:
-        raise ConfigurationError("every mapping has Enabled: false; there is nothing to poll")
+        raise ConfigurationError(ALL_OFF)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())

@@ -4,7 +4,7 @@ import contextlib
 import itertools
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
@@ -13,6 +13,7 @@ from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssi
 from kafka.errors import (
     AuthorizationError,
     KafkaConnectionError,
+    KafkaError,
     KafkaTimeoutError,
     SaslAuthenticationFailedError,
     UnknownTopicOrPartitionError,
@@ -46,6 +47,9 @@ _LOST_AFTER_SECONDS = 1.5
 # kafka-python throws away a join that completes between two polls, so that many short polls would never
 # finish a rebalance: while one is under way, polls last at least this long.
 _REBALANCE_POLL_MS = 250
+# kafka-python lets no poll last beyond the next heartbeat. While one is overdue, because the broker does not
+# answer, that is no time at all, and polling would be a busy loop.
+_SHORTEST_POLL_SECONDS = 0.05
 
 
 class Change(NamedTuple):
@@ -76,7 +80,7 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-pytho
 
 
 class _Client(KafkaNetClient):  # type: ignore[misc]  # kafka-python is not typed
-    """Notes that a broker refused the credentials.
+    """Notes why a broker cannot be connected, and above all that it refused the credentials.
 
     kafka-python connects again and again until it times out, and then only says that it did.
     """
@@ -84,6 +88,7 @@ class _Client(KafkaNetClient):  # type: ignore[misc]  # kafka-python is not type
     def __init__(self, **config: Any) -> None:
         super().__init__(**config)
         self._denied: Exception | None = None
+        self._trouble: Exception | None = None
         connection = self._manager.get_connection
 
         def watched(*args: Any, **options: Any) -> Any:
@@ -96,11 +101,29 @@ class _Client(KafkaNetClient):  # type: ignore[misc]  # kafka-python is not type
     def _note(self, exc: Exception) -> None:
         if isinstance(exc, _DENIED):
             self._denied = exc
+        self._trouble = exc
+
+    def explained(self, exc: KafkaError) -> KafkaError:
+        """Return an error that also says what the last connection broke with."""
+        if self._trouble is None:
+            return exc
+        remedy = ""
+        if "CERTIFICATE_VERIFY_FAILED" in str(self._trouble):
+            remedy = "; name the authority of the broker's certificate by SERVER_ROOT_CA_CERTIFICATE"
+        return KafkaConnectionError(f"{exc} ({self._trouble}{remedy})")
 
     def raise_if_denied(self) -> None:
         """Raise what a broker said to the credentials, if it refused them."""
         if self._denied is not None:
             raise AccessDenied(f"Kafka refuses the credentials: {self._denied}") from self._denied
+
+
+@contextlib.contextmanager
+def _denied() -> Iterator[None]:
+    try:
+        yield
+    except AuthorizationError as exc:
+        raise AccessDenied(f"Kafka: {type(exc).__name__}") from exc
 
 
 @dataclass(slots=True)
@@ -123,12 +146,10 @@ class Source:
             AccessDenied: the broker lets it in no more; it is no use to try again.
 
         """
-        try:
+        with _denied():
             records = self._consumer.poll(timeout_ms=max(0, round(timeout_seconds * 1000)))
             if not records and not self.stable:
                 records = self._consumer.poll(timeout_ms=_REBALANCE_POLL_MS)
-        except AuthorizationError as exc:
-            raise AccessDenied(f"Kafka: {type(exc).__name__}") from exc
         self._check_connection()
         changes = []
         while self._listener.changes:
@@ -136,7 +157,9 @@ class Source:
         found = {Partition(*tp): rows for tp, rows in records.items()}
         for change in changes:
             if change.kind == "assigned":
-                for partition in self._place(change):
+                with _denied():
+                    moved = self._place(change)
+                for partition in moved:
                     # They were fetched from where the group would have started.
                     found.pop(partition, None)
             else:
@@ -194,7 +217,9 @@ class Source:
         # Tansu looks a timestamp up by when a record arrived, not by the record's own.
         start = (self._mapping.starting_timestamp or 0) * 1000
         for partition in self._too_early & found.keys():
-            late = list(itertools.dropwhile(lambda record: record.timestamp < start, found.pop(partition)))
+            late = list(
+                itertools.dropwhile(lambda record: (record.timestamp or 0) < start, found.pop(partition))
+            )
             if late:
                 found[partition] = late
                 self._too_early.discard(partition)
@@ -204,6 +229,14 @@ class Source:
     def stable(self) -> bool:
         """Whether the group is joined and no rebalance is known to be under way."""
         return bool(self._consumer.group_metadata().state == MemberState.STABLE)
+
+    @property
+    def trouble(self) -> str | None:
+        """What is wrong although the connection stands, if something is."""
+        # Before the group is joined and while it is rebalanced, there are no heartbeats.
+        if self.stable and self._consumer._coordinator.heartbeat.session_timeout_expired():
+            return "the broker does not answer"
+        return None
 
     def _check_connection(self) -> None:
         # kafka-python's poll is silent about a broker that is gone.
@@ -234,12 +267,14 @@ class Source:
 
         Raises:
             KafkaError: it could not be done, perhaps because of a rebalance.
+            AccessDenied: it may not be done; it is no use to try again.
 
         """
-        self._consumer.commit(
-            {TopicPartition(*p): OffsetAndMetadata(offset, "", -1) for p, offset in offsets.items()},
-            timeout_ms=_COMMIT_MS,
-        )
+        with _denied():
+            self._consumer.commit(
+                {TopicPartition(*p): OffsetAndMetadata(offset, "", -1) for p, offset in offsets.items()},
+                timeout_ms=_COMMIT_MS,
+            )
 
     def lag(self, first_offset: Callable[[Partition], int | None]) -> dict[str, int | None]:
         """Return each assigned partition's lag; None as long as nothing was fetched of it.
@@ -304,12 +339,17 @@ def connect(
             kafka_client=client,
             **security,
         )
-    except BaseException:
+    except BaseException as exc:
         # A consumer that fails to be built leaves its I/O thread behind.
         for leftover in clients:
             leftover.close()
             leftover.raise_if_denied()
+            if isinstance(exc, KafkaError):
+                raise leftover.explained(exc) from exc
         raise
+    coordinator = consumer._coordinator
+    next_poll = coordinator.time_to_next_poll
+    coordinator.time_to_next_poll = lambda: max(_SHORTEST_POLL_SECONDS, next_poll())
     listener = _Listener()
     try:
         _require_topic(consumer, mapping.topic)

@@ -1,20 +1,25 @@
 """The event source mappings of a SAM template."""
 
 import functools
+import logging
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from kafka_esm.errors import ConfigurationError
-from kafka_esm.found import Found, accepted, check_mapping
+from kafka_esm.found import Found, accepted, check_mapping, own_groups
 from kafka_esm.intrinsics import NO_VALUE, Scope, Unresolved, holds, parse, resolve
 from kafka_esm.mapping import Mapping as EventSourceMapping
 from kafka_esm.mapping import Target
 from kafka_esm.references import Deployed, PhysicalName, with_references
 
+_LOG = logging.getLogger(__name__)
+
 _SAM_FUNCTION_TYPE = "AWS::Serverless::Function"
 _FUNCTION_TYPES = (_SAM_FUNCTION_TYPE, "AWS::Lambda::Function")
 _MAPPING_TYPE = "AWS::Lambda::EventSourceMapping"
+# SAM and CloudFormation deploy other templates by these.
+_NESTED_TYPES = ("AWS::Serverless::Application", "AWS::CloudFormation::Stack")
 _DEFAULT_TIMEOUT = 3
 _LONGEST_TIMEOUT = 900
 
@@ -77,7 +82,7 @@ def find_mappings(
             f"the template {path} has no Kafka event source mapping (an event of Type SelfManagedKafka, "
             "or an AWS::Lambda::EventSourceMapping with SelfManagedEventSource)"
         )
-    return found
+    return own_groups(found)
 
 
 def _scope(
@@ -124,7 +129,10 @@ def _parameter(name: str, rule: Mapping[str, Any], given: Mapping[str, str]) -> 
 def _found(template: Mapping[str, Any], scope: Scope) -> Iterator[tuple[str, Any, Mapping[str, Any]]]:
     """Yield every mapping: how to name it, the function (logical id or name), its properties."""
     for logical_id, resource in template["Resources"].items():
+        _refuse_macro("Resources", logical_id)
         kind = resource.get("Type") if isinstance(resource, dict) else None
+        if kind in _NESTED_TYPES:
+            _LOG.warning("%s is a template of its own: mappings in it are not polled", logical_id)
         if kind not in (_SAM_FUNCTION_TYPE, _MAPPING_TYPE) or not _exists(logical_id, resource, scope):
             continue
         if kind == _SAM_FUNCTION_TYPE:
@@ -141,10 +149,17 @@ def _found_in_function(
 ) -> Iterator[tuple[str, Any, Mapping[str, Any]]]:
     events = _object(f"{logical_id}.Events", resolve(properties.get("Events"), scope))
     for event_id, event in events.items():
+        _refuse_macro(f"{logical_id}.Events", event_id)
         where = f"{logical_id}.Events.{event_id}"
         if _object(where, event).get("Type") == "SelfManagedKafka":
             event_properties = _object(where, event.get("Properties"))
             yield where, SamEvent("", resource=logical_id), event_properties
+
+
+def _refuse_macro(where: str, name: Any) -> None:
+    # It might make a mapping: leaving it out could leave records unprocessed.
+    if str(name).startswith(("Fn::ForEach", "Fn::Transform")):
+        raise ConfigurationError(f"{where}: {name} can only be expanded by CloudFormation: write it out")
 
 
 def _properties(where: str, resource: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -206,7 +221,7 @@ def _target(function: Any, deployed: Deployed) -> Target:
     alias = _alias(logical_id, properties, deployed) if isinstance(function, SamEvent) else None
     return Target(
         name=f"{name}:{alias}" if alias else name,
-        timeout_seconds=_timeout(properties, deployed.template, deployed.scope),
+        timeout_seconds=_timeout(logical_id, properties, deployed.template, deployed.scope),
     )
 
 
@@ -227,11 +242,16 @@ def _local_name(logical_id: str, properties: Mapping[str, Any], scope: Scope) ->
     return logical_id if name is None or name is NO_VALUE else str(name)
 
 
-def _timeout(properties: Mapping[str, Any], template: Mapping[str, Any], scope: Scope) -> int:
+def _timeout(
+    logical_id: str, properties: Mapping[str, Any], template: Mapping[str, Any], scope: Scope
+) -> int:
     shared = _object("Globals.Function", _object("Globals", template.get("Globals")).get("Function"))
     value = resolve(properties.get("Timeout", shared.get("Timeout", _DEFAULT_TIMEOUT)), scope)
     try:
-        return min(int(str(value)), _LONGEST_TIMEOUT)
+        seconds = int(str(value))
     except ValueError:
         # Not known here: waiting longer than needed is safe, giving up early is not.
         return _LONGEST_TIMEOUT
+    if seconds < 1:
+        raise ConfigurationError(f"{logical_id}: Timeout is {seconds}, not at least 1")
+    return min(seconds, _LONGEST_TIMEOUT)

@@ -180,7 +180,7 @@ class Work:
                 continue
             payload = encode_record(record)
             too_large = not self._limits.fits_alone(partition, payload)
-            if too_large and not self._policy.has_destination:
+            if too_large and not self._policy.gives_up:
                 lane.blocked_at = record.offset
                 lane.blocked = (
                     f"{partition.label} is stopped at offset {record.offset}: the record alone exceeds "
@@ -198,6 +198,8 @@ class Work:
     def _expires(self, record: KafkaRecord, now: float, wall: float) -> float:
         if self._policy.max_age_seconds is None:
             return math.inf
+        if record.timestamp is None or record.timestamp < 0:
+            return now + self._policy.max_age_seconds  # Without a timestamp it counts as new.
         return now + self._policy.max_age_seconds - (wall - record.timestamp / 1000)
 
     def next_batch(self, now: float) -> Batch | None:
@@ -337,6 +339,8 @@ class Work:
             if lane.blocked
             or len(lane.waiting) >= self._limits.records
             or lane.waiting_bytes >= self._limits.payload_bytes
+            # They are not waiting any more, but as large as nothing else: one at a time is enough to hold.
+            or any(chunk.condition == RECORD_TOO_LARGE for chunk in lane.retry)
         }
 
     def first_offset(self, partition: Partition) -> int | None:

@@ -259,3 +259,24 @@ def test_given_a_second_poller_when_it_joins_then_both_share_the_partitions_and_
     assert sorted((label, *rows) for call in seen for label, rows in call.offsets.items()) == [
         (f"{topic}-{partition}", offset) for partition in range(2) for offset in range(2)
     ]
+
+
+def test_given_a_broker_that_does_not_answer_when_polled_then_health_says_so_until_it_does(
+    late_broker: Broker, endpoint: Endpoint, start_poller: StartPoller, function: str, eventually: Any
+) -> None:
+    late_broker.start()
+    topic = late_broker.create_topic(1)
+    poller = start_poller(late_broker, endpoint, {function: topic})
+    poller.wait_until_polling()
+    assert late_broker.process is not None
+    late_broker.process.send_signal(signal.SIGSTOP)
+
+    def silent() -> bool:
+        status, body = poller.health()
+        return (status, body["mappings"][0]["last_error"]) == (503, "the broker does not answer")
+
+    eventually("the silence is known", silent)
+    late_broker.process.send_signal(signal.SIGCONT)
+    late_broker.produce(topic, "a")
+    endpoint.wait_for("once", lambda seen: seen)
+    poller.wait_until_polling()

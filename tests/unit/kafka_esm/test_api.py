@@ -79,3 +79,14 @@ def test_given_an_endpoint_that_refuses_when_listed_then_it_is_one_clear_error(c
         stub.add_client_error("list_event_source_mappings", "AccessDeniedException")
         with pytest.raises(ConfigurationError, match="--from-api: the mappings cannot"):
             find_mappings(client)
+
+
+def test_given_a_key_when_listed_then_it_is_only_noted(client: Any) -> None:
+    with Stubber(client) as stub:
+        stub.add_response(
+            "list_event_source_mappings",
+            {"EventSourceMappings": [row(KMSKeyArn="arn:aws:kms:us-east-1:000000000000:key/k")]},
+        )
+        stub.add_response("get_function_configuration", {"Timeout": 12})
+        (mapping,) = accepted(find_mappings(client))
+    assert "KmsKeyArn has no meaning outside AWS" in mapping.notes

@@ -54,6 +54,25 @@ def test_given_mappings_when_checked_then_all_are_printed_and_all_that_is_not_su
     ]
 
 
+def test_given_two_mappings_of_one_group_when_checked_then_the_second_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = template(
+        tmp_path,
+        A=GOOD,
+        Off=GOOD | {"Enabled": False},
+        Elsewhere=GOOD | {"KafkaBootstrapServers": ["other:1"]},
+        B=GOOD | {"KafkaBootstrapServers": ["i:1", "h:1"], "Topics": ["u"]},
+    )
+    assert main(["check", "--template", path]) == 2
+    assert [
+        line for line in capsys.readouterr().out.splitlines() if "support" in line or "share" in line
+    ] == [
+        "B.Events.E: not supported",
+        "  A.Events.E and B.Events.E share the consumer group g; give each its own ConsumerGroupId",
+    ]
+
+
 def test_given_only_good_mappings_when_checked_then_the_status_is_0(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -85,4 +104,13 @@ def test_given_no_endpoint_when_it_is_needed_then_one_line_says_so(
     assert main(["check", "--from-api"]) == 2
     assert capsys.readouterr().err == (
         "kafka_esm: --endpoint-url is missing: it says where the AWS API answers\n"
+    )
+
+
+def test_given_only_mappings_that_are_off_when_checked_then_nothing_would_be_polled(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["check", "--template", template(tmp_path, Fn=GOOD | {"Enabled": False})]) == 2
+    assert capsys.readouterr().out.splitlines()[-1] == (
+        "every mapping has Enabled: false; there is nothing to poll"
     )

@@ -92,3 +92,7 @@ def test_given_any_bytes_when_encoded_then_headers_are_signed_and_values_come_ba
     assert base64.b64decode(made["value"]) == value
     assert all(-128 <= b <= 127 for b in made["headers"][0]["h"])
     assert bytes(b % 256 for b in made["headers"][0]["h"]) == value
+
+
+def test_given_no_timestamp_when_encoded_then_it_is_kafkas_number_for_none(record: Any) -> None:
+    assert json.loads(encode_record(record(0, timestamp=None)))["timestamp"] == -1

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from kafka_esm import filters
 from kafka_esm.errors import ConfigurationError
 from kafka_esm.filters import compile_patterns
 
@@ -375,3 +376,8 @@ def test_given_any_patterns_when_tested_then_one_match_delivers(
 def test_given_any_message_when_tested_then_it_is_a_verdict_and_no_error(message: bytes) -> None:
     assert compile_patterns(['{"value": {"x": [{"numeric": ["=", 1]}]}}'])(message) in (True, False)
     assert compile_patterns(['{"value": [{"prefix": "a"}]}'])(message) in (True, False)
+
+
+def test_given_no_pattern_when_tested_then_the_message_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(filters, "_message", None)
+    assert compile_patterns([])(b"{}")

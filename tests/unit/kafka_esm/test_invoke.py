@@ -41,11 +41,19 @@ def test_given_an_error_only_in_the_payload_when_judged_then_it_is_a_failure() -
 
 @pytest.mark.parametrize("payload", [b"", b"<html>", b"\xff"])
 def test_given_an_answer_that_is_not_json_when_judged_then_it_is_a_failure(payload: bytes) -> None:
-    assert judge(200, None, payload).name == "malformed"
+    outcome = judge(200, None, payload)
+    assert (outcome.name, outcome.ok, outcome.counted) == ("bad_response", False, True)
+
+
+def test_given_a_function_error_when_its_body_is_not_json_then_it_still_is_one() -> None:
+    outcome = judge(200, "Unhandled", b"Runtime exited: " + SECRET.encode())
+    assert (outcome.name, outcome.function_error, outcome.counted) == ("function_error", "Unhandled", True)
+    assert SECRET not in str(outcome)
 
 
 def test_given_an_asynchronous_answer_when_judged_then_it_is_a_failure() -> None:
     assert judge(202, None, b"null").name == "malformed"
+    assert judge(202, None, b"").name == "malformed"
 
 
 SENT = {"t-0": {5, 6}, "t-1": {9}}

@@ -189,8 +189,34 @@ def test_given_a_disabled_mapping_when_read_then_it_says_so(read: Read) -> None:
         ("MaximumRetryAttempts: -2", "MaximumRetryAttempts is -2"),
         ("MaximumRecordAgeInSeconds: 59", "MaximumRecordAgeInSeconds is 59, neither -1 nor within 60"),
         ("FunctionResponseTypes: [Other]", "'Other' is not ReportBatchItemFailures"),
-        ("DestinationConfig: {OnFailure: {Destination: x}}", "'x', neither an ARN nor kafka://topic"),
+        ("DestinationConfig: {OnFailure: {Destination: x}}", "x is not the ARN of an SQS queue"),
+        ("DestinationConfig: {OnFailure: {Destination: 5}}", "5, neither an ARN nor kafka://topic"),
         ("DestinationConfig: {OnFailure: {Destination: 'kafka://t'}}", "the source topic"),
+        ("DestinationConfig: {OnFailure: {Destination: 'kafka://'}}", "kafka:// is not the ARN"),
+        ("DestinationConfig: {OnFailure: {Destination: 'arn:aws:sqs:r:1:q'}}", "arn:aws:sqs:r:1:q is not"),
+        ("DestinationConfig: {OnFailure: {Destination: 'arn:aws:sqs:r:000000000000:q.fifo'}}", "is FIFO"),
+        (
+            "DestinationConfig: {OnFailure: {Destination: 'arn:aws:lambda:r:000000000000:function:f'}}",
+            "function:f is not the ARN of an SQS queue",
+        ),
+        ("DestinationConfig: {OnFailure: {}}", "OnFailure has no Destination"),
+        ("DestinationConfig: {OnFailure: {Type: SQS}}", "OnFailure has no Destination"),
+        (
+            "DestinationConfig: {OnFailure: {Destinaton: 'kafka://d'}}",
+            "OnFailure.Destinaton is not supported",
+        ),
+        ("FilterCriteria: {Filter: []}", "FilterCriteria.Filter is not supported"),
+        ("FilterCriteria: {Filters: [{Pattern: '{}', Name: x}]}", "FilterCriteria.Filters.Name is not"),
+        (
+            "SourceAccessConfigurations: [{Type: BASIC_AUTH, URI: a}, {Type: SASL_SCRAM_512_AUTH, URI: b}]",
+            "there can be one kind of authentication",
+        ),
+        (
+            "SourceAccessConfigurations: [{Type: BASIC_AUTH, URI: a}, {Type: BASIC_AUTH, URI: b}]",
+            "BASIC_AUTH is there twice",
+        ),
+        ("KafkaBootstrapServers: ['h:65536']", "'h:65536' has no port up to 65535"),
+        ("KafkaBootstrapServers: ['h:0']", "'h:0' has no port"),
         ("DestinationConfig: {OnFailure: {Destination: !ImportValue x}}", "Fn::ImportValue cannot be"),
         ("DestinationConfig: {OnSuccess: {Destination: x}}", "OnSuccess is not supported for Kafka"),
         ("ProvisionedPollerConfig: {MinimumPollers: 0}", "MinimumPollers is 0"),
@@ -301,6 +327,27 @@ def test_given_a_resource_whose_condition_is_false_when_read_then_it_is_left_out
             "Resources: {F: {Type: AWS::Serverless::Function, Properties: {Events: {E: !ImportValue x}}}}",
             "F.Events.E: Fn::ImportValue cannot be resolved",
         ),
+        ("Resources: {'Fn::ForEach::Fns': [x, [a], {}]}", "Fn::ForEach::Fns can only be expanded"),
+        ("Resources: {'Fn::Transform': {Name: AWS::Include}}", "Fn::Transform can only be expanded"),
+        (
+            "Resources: {F: {Type: AWS::Serverless::Function, Properties: {Events: "
+            "{A: {}, 'Fn::Transform': {Name: AWS::Include}}}}}",
+            "F.Events: Fn::Transform can only be expanded",
+        ),
+        ("Resources: {F: {Type: AWS::Serverless::Function, Condition: [a]}}", "by its name, not by"),
+        (
+            "{Conditions: {C: {Condition: [a]}}, "
+            "Resources: {F: {Type: AWS::Serverless::Function, Condition: C}}}",
+            "by its name, not by",
+        ),
+        (
+            "Resources: {F: {Type: AWS::Serverless::Function, Properties: {Events: !Ref [a]}}}",
+            "Ref takes a name",
+        ),
+        (
+            "Resources: {F: {Type: AWS::Serverless::Function, Properties: {Events: !If [[a], {}, {}]}}}",
+            "by its name, not by",
+        ),
     ],
 )
 def test_given_something_that_is_no_template_when_read_then_it_says_so_in_one_line(
@@ -324,14 +371,14 @@ def test_given_every_error_handling_property_when_read_then_all_are_there(read: 
         BisectBatchOnFunctionError: "true"
         FunctionResponseTypes: [ReportBatchItemFailures]
         FilterCriteria: {Filters: [{Pattern: '{"value": {"a": [1]}}'}]}
-        DestinationConfig: {OnFailure: {Type: SQS, Destination: "arn:aws:sqs:r:1:q"}}
+        DestinationConfig: {OnFailure: {Type: SQS, Destination: "arn:aws:sqs:r:000000000000:q"}}
         ProvisionedPollerConfig: {MinimumPollers: 2, MaximumPollers: 4, PollerGroupName: g}
         """)
     )
     assert (mapping.max_retries, mapping.max_age_seconds, mapping.bisect) == (3, 60, True)
     assert (mapping.report_item_failures, mapping.pollers) == (True, 4)
     assert mapping.filters == ('{"value": {"a": [1]}}',)
-    assert mapping.destination == "arn:aws:sqs:r:1:q"
+    assert mapping.destination == "arn:aws:sqs:r:000000000000:q"
     assert mapping.notes == ()
 
 
@@ -407,3 +454,16 @@ def test_given_a_name_that_only_the_stack_knows_when_there_is_none_then_it_says_
 def test_given_a_secret_of_the_template_when_read_then_it_is_its_name(read: Read) -> None:
     template = with_event("SourceAccessConfigurations: [{Type: BASIC_AUTH, URI: !Ref Secret}]") + RESOURCES
     assert read(template)[0].access == (("BASIC_AUTH", "kafka"),)
+
+
+@pytest.mark.parametrize("seconds", ["0", "-5"])
+def test_given_a_timeout_below_a_second_when_read_then_it_is_refused(read: Read, seconds: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"Fn: Timeout is {seconds}, not at least 1"):
+        read(with_event(function=f"Timeout: {seconds}"))
+
+
+def test_given_a_nested_application_when_read_then_the_log_says_that_it_is_left_out(
+    read: Read, caplog: pytest.LogCaptureFixture
+) -> None:
+    read(with_event() + "      Nested: {Type: AWS::Serverless::Application}\n")
+    assert "Nested is a template of its own: mappings in it are not polled" in caplog.text

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kafka_esm.batch import Limits, Partition
 from kafka_esm.outcome import SUCCESS, Outcome
-from kafka_esm.policy import RECORD_AGE_EXCEEDED, RETRIES_EXHAUSTED, Policy
+from kafka_esm.policy import RECORD_AGE_EXCEEDED, RECORD_TOO_LARGE, RETRIES_EXHAUSTED, Policy
 from kafka_esm.retry import CAP_SECONDS, backoff_seconds
 from kafka_esm.work import Batch, Work
 
@@ -421,3 +421,45 @@ def test_given_a_starting_position_when_records_come_before_it_is_kept_then_it_s
     assert work.uncommitted() == {P0: 7}
     work.committed({P0: 7})
     assert work.uncommitted() == {}
+
+
+def test_given_records_too_large_when_the_destination_fails_then_nothing_more_is_fetched(record: Any) -> None:
+    work = Work(Limits(10, 0, "h:1", payload_bytes=400), Policy(has_destination=True), random.Random(1))
+    work.assign([P0, P1])
+    work.add(P0, [record(0, value=b"x" * 400)], 0)
+    assert work.full() == {P0}
+    work.next_batch(0)
+    failed(work, outcome=Outcome("failed", "no such queue"))
+    assert work.full() == {P0}
+    work.next_batch(CAP_SECONDS)
+    succeeded(work)
+    assert work.full() == set()
+
+
+@pytest.mark.parametrize("policy", [{"max_retries": 1}, {"max_age_seconds": 60.0}])
+def test_given_a_limit_and_no_destination_when_a_record_is_too_large_then_it_is_given_up(
+    record: Any, policy: dict[str, Any]
+) -> None:
+    work = Work(Limits(10, 0, "h:1", payload_bytes=400), Policy(**policy))
+    work.assign([P0])
+    assert work.add(P0, [record(0, value=b"x" * 400), record(1)], 0, 1_763_800_000).error is None
+    batch = work.next_batch(0)
+    assert batch is not None
+    assert (batch.condition, offsets(batch)) == (RECORD_TOO_LARGE, {0: [0]})
+    succeeded(work)
+    assert offsets(work.next_batch(0)) == {0: [1]}
+
+
+@pytest.mark.parametrize("timestamp", [-1, None])
+def test_given_a_record_age_when_a_record_has_no_timestamp_then_it_is_new(
+    record: Any, timestamp: int | None
+) -> None:
+    work = made(max_age_seconds=60.0)
+    work.add(P0, [record(0, timestamp=timestamp)], now=0, wall=1_763_800_000)
+    batch = work.next_batch(59)
+    assert batch is not None
+    assert batch.condition is None
+    failed(work)
+    batch = work.next_batch(61)
+    assert batch is not None
+    assert batch.condition == RECORD_AGE_EXCEEDED

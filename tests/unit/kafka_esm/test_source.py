@@ -1,0 +1,137 @@
+"""The connection to Kafka, as far as it can be shown without a broker."""
+
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from kafka.errors import (
+    GroupAuthorizationFailedError,
+    KafkaConnectionError,
+    KafkaError,
+    TopicAuthorizationFailedError,
+)
+from kafka.structs import MemberState, TopicPartition
+from kafka_esm import source
+from kafka_esm.batch import Partition
+from kafka_esm.errors import AccessDenied
+from kafka_esm.mapping import Mapping, StartingPosition, Target
+from kafka_esm.source import Change, Source, connect
+
+
+def mapping(address: str = "h:1", position: StartingPosition = "LATEST") -> Mapping:
+    return Mapping(Target("f", 3), (address,), "t", "g", 100, 0.5, position)
+
+
+class FakeConsumer:
+    """kafka-python's consumer in a group that is stable."""
+
+    def __init__(self, **_: Any) -> None:
+        self.expired = False
+        self.next_poll = 0.0
+        self._coordinator = SimpleNamespace(
+            time_to_next_poll=lambda: self.next_poll,
+            heartbeat=SimpleNamespace(session_timeout_expired=lambda: self.expired),
+        )
+
+    def topics(self) -> set[str]:
+        return {"t"}
+
+    def subscribe(self, *_: Any, **__: Any) -> None:
+        pass
+
+    def group_metadata(self) -> Any:
+        return SimpleNamespace(state=MemberState.STABLE)
+
+    def poll(self, **_: Any) -> Any:
+        return {}
+
+    def assignment(self) -> set[TopicPartition]:
+        return {TopicPartition("t", 0)}
+
+    def committed(self, *_: Any, **__: Any) -> None:
+        raise GroupAuthorizationFailedError
+
+    def commit(self, *_: Any, **__: Any) -> None:
+        raise TopicAuthorizationFailedError
+
+
+def made(consumer: FakeConsumer) -> tuple[Source, Any]:
+    client: Any = SimpleNamespace(
+        connected=lambda _: True,
+        cluster=SimpleNamespace(brokers=lambda: [SimpleNamespace(node_id=0)]),
+    )
+    listener = source._Listener()
+    return Source(consumer, client, listener, 0.0, mapping()), listener
+
+
+def test_given_an_overdue_heartbeat_when_polling_then_polls_have_a_shortest_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def build(kafka_client: Any, **config: Any) -> FakeConsumer:
+        kafka_client()
+        return FakeConsumer(**config)
+
+    monkeypatch.setattr(source, "KafkaConsumer", build)
+    monkeypatch.setattr(source, "_Client", SimpleNamespace)
+    monkeypatch.setattr(source, "Source", lambda consumer, *_: consumer)
+    consumer: Any = connect(mapping(), 6, {})
+    assert consumer._coordinator.time_to_next_poll() == 0.05
+    consumer.next_poll = 2.0
+    assert consumer._coordinator.time_to_next_poll() == 2.0
+
+
+def test_given_no_answer_to_heartbeats_when_asked_then_the_broker_is_in_trouble() -> None:
+    consumer = FakeConsumer()
+    polled, _ = made(consumer)
+    assert polled.trouble is None
+    consumer.expired = True
+    assert polled.trouble == "the broker does not answer"
+
+
+def test_given_a_group_that_is_refused_when_placed_then_access_is_denied() -> None:
+    polled, listener = made(FakeConsumer())
+    listener.changes.append(Change("assigned", [Partition("t", 0)], {}))
+    with pytest.raises(AccessDenied, match="GroupAuthorizationFailedError"):
+        polled.poll(0)
+
+
+def test_given_a_commit_that_is_refused_when_committed_then_access_is_denied() -> None:
+    polled, _ = made(FakeConsumer())
+    with pytest.raises(AccessDenied, match="TopicAuthorizationFailedError"):
+        polled.commit({Partition("t", 0): 1})
+
+
+@pytest.fixture
+def hangs_up() -> Iterator[str]:
+    """The address of a broker that closes every connection."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            while True:
+                try:
+                    server.accept()[0].close()
+                except OSError:
+                    return
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield f"127.0.0.1:{server.getsockname()[1]}"
+        server.shutdown(socket.SHUT_RDWR)
+
+
+def test_given_a_handshake_that_fails_when_connecting_then_the_error_says_how(
+    hangs_up: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(source, "_BOOTSTRAP_MS", 300)
+    security = {"security_protocol": "SSL", "ssl_context": ssl.create_default_context()}
+    with pytest.raises(KafkaError, match=r"Unable to bootstrap .*Handshake failed"):
+        connect(mapping(hangs_up), 6, security)
+
+
+def test_given_a_certificate_that_is_not_trusted_when_explained_then_the_remedy_is_named() -> None:
+    client = source._Client.__new__(source._Client)
+    client._trouble = KafkaConnectionError("Handshake failed: [SSL: CERTIFICATE_VERIFY_FAILED] no issuer")
+    assert "SERVER_ROOT_CA_CERTIFICATE" in str(client.explained(KafkaError("no broker")))
