@@ -12,7 +12,7 @@ from functools import partial
 
 import httpx
 import psutil
-from mesh import build, deploy, paths
+from mesh import deploy, paths
 from mesh.client import TenantClient
 from mesh.process import wait_until
 from mesh.state import State, load_running
@@ -74,9 +74,7 @@ def memory_mb(state: State) -> float:
 def main() -> None:
     """Measure and print."""
     state = load_running()
-    values = deploy.resolved(
-        build.built_template(), deploy.parameters(state.kafka_bootstrap_servers, state.qdrant_url)
-    )
+    values = deploy.resolved(deploy.parameters(state.kafka_bootstrap_servers, state.qdrant_url))
     embed = local_embedder(values)
     qdrant = QdrantClient(url=state.qdrant_url, check_compatibility=False, limits=httpx.Limits())
     with TenantClient(state.api_url, f"bench-{secrets.token_hex(3)}") as client:

@@ -27,6 +27,14 @@ def own(tmp_path: Path) -> Iterator[Mesh]:
     mesh.run("down", code=None)
 
 
+def attach(mesh: Mesh) -> subprocess.Popen[str]:
+    """Bring the mesh up attached, and wait until it watches."""
+    attached = mesh.start("up", "--attach")
+    assert attached.stdout is not None
+    assert any("Watching" in line for line in attached.stdout)
+    return attached
+
+
 def assert_nothing_left(mesh: Mesh, processes: list[psutil.Process]) -> None:
     assert [process for process in processes if is_running(process)] == []
     assert {path.name for path in mesh.home.iterdir()} <= LEFT_ON_PURPOSE
@@ -131,9 +139,7 @@ def test_an_interrupted_up_cleans_up(own: Mesh, number: signal.Signals) -> None:
 
 
 def test_ctrl_c_takes_an_attached_mesh_down(own: Mesh) -> None:
-    attached = own.start("up", "--attach")
-    assert attached.stdout is not None
-    assert any("Watching" in line for line in attached.stdout)
+    attached = attach(own)
     processes = own.processes()
 
     attached.send_signal(signal.SIGINT)
@@ -143,9 +149,7 @@ def test_ctrl_c_takes_an_attached_mesh_down(own: Mesh) -> None:
 
 
 def test_an_attached_mesh_ends_with_the_log_of_what_crashed(own: Mesh) -> None:
-    attached = own.start("up", "--attach")
-    assert attached.stdout is not None
-    assert any("Watching" in line for line in attached.stdout)
+    attached = attach(own)
     processes = own.processes()
 
     os.kill(own.component("qdrant")["pid"], signal.SIGKILL)

@@ -104,21 +104,20 @@ def archives(template: Mapping[str, Any]) -> Iterator[tuple[str, str, Path]]:
             files = [path for path in artifact.rglob("*") if path.is_file()]
             target = folder / f"{name}-{_digest(files, artifact)[:16]}.zip"
             if not target.exists():
-                _zip(artifact, target)
+                _zip(files, artifact, target)
             outdated.discard(target)
             yield name, where, target
     for old in outdated:
         old.unlink()
 
 
-def _zip(artifact: Path, target: Path) -> None:
+def _zip(files: Iterable[Path], root: Path, target: Path) -> None:
     unfinished = target.with_suffix(".new")
     with ZipFile(unfinished, "w") as zip_file:
-        for path in sorted(artifact.rglob("*")):
-            if path.is_file():
-                member = ZipInfo(path.relative_to(artifact).as_posix())  # no dates: same files, same zip
-                member.external_attr = path.stat().st_mode << 16
-                zip_file.writestr(member, path.read_bytes(), ZIP_DEFLATED, compresslevel=1)
+        for path in sorted(files):
+            member = ZipInfo(path.relative_to(root).as_posix())  # no dates: same files, same zip
+            member.external_attr = path.stat().st_mode << 16
+            zip_file.writestr(member, path.read_bytes(), ZIP_DEFLATED, compresslevel=1)
     unfinished.replace(target)
 
 

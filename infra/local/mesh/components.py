@@ -71,13 +71,11 @@ def start_qdrant(port: int, folder: str = QDRANT) -> Component:
 def start_poller(port: int, aws_endpoint_url: str, parameters: dict[str, str]) -> Component:
     """Start the poller of the template's Kafka event source."""
     command = [
-        *(sys.executable, "-m", "kafka_esm", "run"),
-        *("--template", str(paths.TEMPLATE)),
+        *_kafka_esm("run", parameters),
         *("--endpoint-url", aws_endpoint_url),
         *("--stack-name", STACK),
         *("--health-port", str(port)),
         *("--max-concurrency", ENRICH_WORKERS),
-        *(word for name, value in parameters.items() for word in ("--parameter", f"{name}={value}")),
     ]
     environment = {**build.base_environment(), **CREDENTIALS}
     return _start(POLLER, command, environment, f"http://{HOST}:{port}")
@@ -85,9 +83,7 @@ def start_poller(port: int, aws_endpoint_url: str, parameters: dict[str, str]) -
 
 def check_mapping(parameters: dict[str, str]) -> None:
     """MeshError if the poller would refuse the template's event source mapping."""
-    command = [sys.executable, "-m", "kafka_esm", "check", "--template", str(paths.TEMPLATE)]
-    words = (word for name, value in parameters.items() for word in ("--parameter", f"{name}={value}"))
-    done = subprocess.run([*command, *words], capture_output=True, text=True, check=False)
+    done = subprocess.run(_kafka_esm("check", parameters), capture_output=True, text=True, check=False)
     if done.returncode:
         raise MeshError(
             f"The poller refuses the event source mapping:\n{(done.stderr or done.stdout).strip()}"
@@ -128,6 +124,11 @@ def clean() -> None:
     """Remove what processes left behind; logs and the build cache stay."""
     for folder in (paths.TEMPORARY, paths.DATA):
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _kafka_esm(action: str, parameters: dict[str, str]) -> list[str]:
+    words = (word for name, value in parameters.items() for word in ("--parameter", f"{name}={value}"))
+    return [sys.executable, "-m", "kafka_esm", action, "--template", str(paths.TEMPLATE), *words]
 
 
 def _start(name: str, command: list[str], environment: dict[str, str], address: str) -> Component:

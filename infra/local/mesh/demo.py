@@ -17,7 +17,7 @@ from users.events import user_created
 from users.model import User
 from vectors.index import point_id
 
-from mesh import build, deploy
+from mesh import deploy
 from mesh.client import TenantClient
 from mesh.errors import MeshError
 from mesh.people import BAKERY, LABORATORY, QUESTIONS, Person
@@ -122,9 +122,7 @@ def _isolated(
 def _same_id_twice(state: State, hobbies: dict[TenantClient, str], console: Console) -> None:
     """Two events straight to the topic, both for id 123: each tenant keeps its own."""
     console.rule("Id 123 in two tenants is two points")
-    values = deploy.resolved(
-        build.built_template(), deploy.parameters(state.kafka_bootstrap_servers, state.qdrant_url)
-    )
+    values = deploy.resolved(deploy.parameters(state.kafka_bootstrap_servers, state.qdrant_url))
     producer = KafkaProducer(bootstrap_servers=state.kafka_bootstrap_servers.split(","))
     for client, hobby in hobbies.items():
         user = User(

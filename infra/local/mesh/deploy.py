@@ -26,9 +26,9 @@ def parameters(kafka_bootstrap_servers: str, qdrant_url: str) -> dict[str, str]:
     }
 
 
-def resolved(template: Mapping[str, Any], given: Mapping[str, str]) -> dict[str, str]:
-    """Return every parameter of the template with the value it gets."""
-    declared = template["Parameters"]
+def resolved(given: Mapping[str, str]) -> dict[str, str]:
+    """Return every parameter of the built template with the value it gets."""
+    declared = build.built_template()["Parameters"]
     defaults = {name: str(each["Default"]) for name, each in declared.items() if "Default" in each}
     return {**defaults, **given}
 
@@ -59,7 +59,7 @@ def deploy(endpoint_url: str, given: Mapping[str, str]) -> str:
         raise MeshError(f"The deployment ended as {status}:\n{_failures(cloudformation)}")
     [stack] = cloudformation.describe_stacks(StackName=STACK)["Stacks"]
     outputs = {each["OutputKey"]: each["OutputValue"] for each in stack["Outputs"]}
-    values = resolved(template, given)
+    values = resolved(given)
     _remove_uploads(endpoint_url)
     ministack.complete(endpoint_url, outputs["ApiId"], values)
     return f"{endpoint_url}/restapis/{outputs['ApiId']}/{values['StageName']}/_user_request_"

@@ -132,7 +132,7 @@ def _deploy(state: State, sources: str, progress: Progress) -> None:
     """Deploy what was built, and poll for its mapping. An unusable mapping changes nothing."""
     given = _given(state)
     components.check_mapping(given)
-    values = deploy.resolved(build.built_template(), given)
+    values = deploy.resolved(given)
     progress("Creating topic and collection")
     _create_topic(values)
     _create_collection(values)
