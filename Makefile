@@ -45,7 +45,6 @@ bench: up ## measure the running mesh and the poller, each figure beside its flo
 lock: $(INSTALLED) ## write what is derived: uv.lock, the layers' requirements.txt, docs/openapi.json
 	@$(BIN)/uv lock
 	@for group in tenant-auth users vectors; do $(call export,$$group,layers/$$(echo $$group | tr - _)); done
-	@$(call export,enrich,functions/enrich)
 	@$(BIN)/mesh openapi > docs/openapi.json
 
 export = $(BIN)/uv export --quiet --frozen --only-group $(1) --no-hashes --no-annotate --no-header \

@@ -10,6 +10,7 @@ from tenant_auth.app import create_app, serve
 from tenant_auth.caller import CurrentCaller
 from tenant_auth.problems import answer, responses
 from users.errors import EmailTakenError, UnavailableError
+from users.events import user_created
 from users.model import NewUser, User
 from users.publisher import event_publisher
 from users.store import user_store
@@ -42,7 +43,7 @@ def publish(user: User, traceparent: str | None) -> None:
     search and not listed. Closing that gap takes an outbox.
     """
     try:
-        event_publisher().publish(user, traceparent)
+        event_publisher().publish(user_created(user, traceparent))
     except Exception:
         logger.warning("event not acknowledged, taking the user back", user_id=user.id, exc_info=True)
         metrics.add_metric("EventsNotPublished", MetricUnit.Count, 1)

@@ -28,7 +28,6 @@ REQUIREMENTS = {
     "tenant-auth": "layers/tenant_auth",
     "users": "layers/users",
     "vectors": "layers/vectors",
-    "enrich": "functions/enrich",
 }
 LAYERS = {"TenantAuthLayer": "tenant_auth", "UsersLayer": "users", "VectorsLayer": "vectors"}
 ImportedBy = Callable[[str], frozenset[str]]
@@ -171,6 +170,6 @@ def test_a_layer_ships_what_the_lock_file_says(group: str, folder: str) -> None:
 
 
 def test_a_function_that_ships_nothing_says_so() -> None:
-    for function in set(FUNCTIONS) - {"enrich"}:
+    for function in FUNCTIONS:
         lines = (paths.ROOT / "functions" / function / "requirements.txt").read_text().splitlines()
         assert all(line.startswith("#") for line in lines)

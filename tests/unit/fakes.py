@@ -32,9 +32,12 @@ class FakeKafka:
     def __init__(self) -> None:
         self.records: list[Sent] = []
         self.producers: list[FakeProducer] = []
+        self.connections = 0
         self.fails_to: Literal["connect", "send", "acknowledge"] | None = None
+        self.refuses: set[bytes] = set()
 
     def producer(self, **config: Any) -> "FakeProducer":
+        self.connections += 1
         if self.fails_to == "connect":
             raise KafkaConnectionError("kafka-0:9092")
         self.producers.append(FakeProducer(self, config))
@@ -68,7 +71,7 @@ class FakeAcknowledgement:
         self._record = record
 
     def get(self, timeout: float) -> None:
-        if self._kafka.fails_to == "acknowledge":
+        if self._kafka.fails_to == "acknowledge" or self._record.key in self._kafka.refuses:
             raise KafkaTimeoutError(f"not within {timeout} s")
         self._kafka.records.append(self._record)
 

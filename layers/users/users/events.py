@@ -47,10 +47,10 @@ class UserCreated(BaseModel):
 
 
 class Record(NamedTuple):
-    """What goes into the topic."""
+    """What goes into a topic."""
 
-    key: bytes
-    value: bytes
+    key: bytes | None
+    value: bytes | None
     headers: list[tuple[str, bytes]]
 
 

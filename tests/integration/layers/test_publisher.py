@@ -10,9 +10,9 @@ from kafka import KafkaAdminClient, KafkaConsumer
 from kafka.admin import NewTopic
 from mesh import components, process
 from users.errors import UnavailableError
-from users.events import UserCreated, parse
+from users.events import UserCreated, parse, user_created
 from users.model import User
-from users.publisher import EventPublisher
+from users.publisher import Publisher
 
 TOPIC = "user.events"
 
@@ -49,10 +49,10 @@ def consume(bootstrap_servers: str, records: int) -> list[UserCreated]:
 
 def test_every_published_event_is_in_the_topic_once_and_can_be_parsed(kafka: str) -> None:
     create_topic(kafka)
-    publisher = EventPublisher(kafka, TOPIC)
+    publisher = Publisher(kafka, TOPIC)
 
     for number in range(1, 21):
-        publisher.publish(user(number))
+        publisher.publish(user_created(user(number)))
     publisher.close()
 
     assert sorted(event.id for event in consume(kafka, 20)) == list(range(1, 21))
@@ -74,40 +74,40 @@ def own_broker(port: int) -> Iterator[psutil.Process]:
 
 def test_a_broker_that_is_killed_costs_one_failure_and_not_the_next_event() -> None:
     port = process.free_port()
-    publisher = EventPublisher(f"127.0.0.1:{port}", TOPIC)
+    publisher = Publisher(f"127.0.0.1:{port}", TOPIC)
     with own_broker(port) as broker:
-        publisher.publish(user(1))
+        publisher.publish(user_created(user(1)))
         broker.kill()
         broker.wait()
         with pytest.raises(UnavailableError):
-            publisher.publish(user(2))
+            publisher.publish(user_created(user(2)))
 
     with own_broker(port):
-        publisher.publish(user(3))
+        publisher.publish(user_created(user(3)))
         publisher.close()
         assert [event.id for event in consume(f"127.0.0.1:{port}", 1)] == [3]
 
 
 def test_a_broker_that_freezes_is_given_up() -> None:
     port = process.free_port()
-    publisher = EventPublisher(f"127.0.0.1:{port}", TOPIC)
+    publisher = Publisher(f"127.0.0.1:{port}", TOPIC)
     with own_broker(port) as broker:
-        publisher.publish(user(1))
+        publisher.publish(user_created(user(1)))
         broker.suspend()
         try:
             with pytest.raises(UnavailableError):
-                publisher.publish(user(2))
+                publisher.publish(user_created(user(2)))
         finally:
             broker.resume()
 
 
 def test_without_a_broker_it_says_unavailable_and_recovers_when_there_is_one() -> None:
     port = process.free_port()
-    publisher = EventPublisher(f"127.0.0.1:{port}", TOPIC)
+    publisher = Publisher(f"127.0.0.1:{port}", TOPIC)
     with pytest.raises(UnavailableError):
-        publisher.publish(user(1))
+        publisher.publish(user_created(user(1)))
 
     with own_broker(port):
-        publisher.publish(user(2))
+        publisher.publish(user_created(user(2)))
         publisher.close()
         assert [event.id for event in consume(f"127.0.0.1:{port}", 1)] == [2]

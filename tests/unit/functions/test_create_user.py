@@ -111,7 +111,7 @@ def test_given_dynamodb_and_kafka_are_down_when_created_then_503(
         aws.down = True
         raise create_user.module.UnavailableError
 
-    monkeypatch.setattr("users.publisher.EventPublisher.publish", send)
+    monkeypatch.setattr("users.publisher.Publisher.publish", send)
     assert create(create_user).problem(503)
 
 
@@ -246,7 +246,7 @@ def test_given_an_unforeseen_error_while_publishing_when_created_then_the_user_i
         raise RuntimeError
 
     with monkeypatch.context() as patch:
-        patch.setattr("users.publisher.EventPublisher.publish", broken)
+        patch.setattr("users.publisher.Publisher.publish", broken)
         create(create_user).problem(500)
 
     assert create(create_user).status == 201
