@@ -8,6 +8,7 @@ from mesh import paths
 
 FUNCTION = "AWS::Serverless::Function"
 TABLE_NAME = "event-mesh-users"
+TABLE_PROPERTIES = ("BillingMode", "AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes")
 _DEPLOYMENT = {
     "KafkaBootstrapServers": "kafka-0:9092,kafka-1:9092",
     "KafkaSecretArn": "arn:aws:secretsmanager:us-east-1:000000000000:secret:kafka",

@@ -1,19 +1,22 @@
 """POST /users/create: store a user, and announce it on the topic `user.events`."""
 
-from typing import Any
+from typing import Annotated, Any
 
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from fastapi import Request, Response
+from fastapi import Header, Request, Response
 from tenant_auth.app import create_app, serve
 from tenant_auth.caller import CurrentCaller
+from tenant_auth.dynamodb import tenant_dynamodb
 from tenant_auth.problems import answer, responses
-from users.errors import EmailTakenError, UnavailableError
-from users.events import user_created
+from users.errors import EmailTakenError, InProgressError, KeyReusedError, UnavailableError
+from users.idempotency import IdempotentRequests
 from users.model import NewUser, User
-from users.publisher import event_publisher
-from users.store import user_store
+from users.outbox import Outbox
+from users.publisher import publish
+from users.settings import StoreSettings
+from users.store import Created, UserStore
 
 logger = Logger()
 metrics = Metrics()
@@ -21,34 +24,65 @@ app = create_app(
     "create_user",
     problems={
         EmailTakenError: answer(409, "A user of your tenant has this e-mail address."),
-        UnavailableError: answer(503, "Not everything that a new user needs answers. Please try again."),
+        InProgressError: answer(409, "The first request with this Idempotency-Key is still at work."),
+        KeyReusedError: answer(
+            422, "This Idempotency-Key came with another body before.", "header.idempotency-key"
+        ),
+        UnavailableError: answer(503, "The user cannot be stored now. Please try again."),
     },
 )
 
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        min_length=1,
+        max_length=255,
+        pattern=r"^[\x21-\x7e]+$",
+        description="Sent again with the same body within a day, it creates no second user.",
+    ),
+]
+
 
 @app.post("/users/create", status_code=201, responses=responses(400, 401, 409, 413, 415, 422, 503))
-def create_user(caller: CurrentCaller, new: NewUser, request: Request, response: Response) -> User:
+def create_user(
+    caller: CurrentCaller,
+    new: NewUser,
+    request: Request,
+    response: Response,
+    idempotency_key: IdempotencyKey = None,
+) -> User:
     """Create a user in the caller's tenant."""
-    user = user_store().create(caller.tenant_id, new)
-    publish(user, request.headers.get("traceparent"))
-    metrics.add_metric("UsersCreated", MetricUnit.Count, 1)
+    dynamodb, table = tenant_dynamodb(caller.tenant_id), StoreSettings.read().table_name
+
+    def create(request_name: str | None = None) -> User:
+        traceparent = request.headers.get("traceparent")
+        created = UserStore(dynamodb, table).create(caller.tenant_id, new, traceparent, request_name)
+        announce(created, Outbox(dynamodb, table))
+        metrics.add_metric("UsersCreated", MetricUnit.Count, 1)
+        return created.user
+
+    if idempotency_key is None:
+        user = create()
+    else:
+        requests = IdempotentRequests(dynamodb, table, caller.tenant_id, request.scope["aws.context"])
+        user = requests.create(idempotency_key, new, create)
     response.headers["Location"] = f"/users/{user.id}"
     return user
 
 
-def publish(user: User, traceparent: str | None) -> None:
-    """Announce `user`; if that fails take it back, so that the client can try again.
-
-    Kafka may have the event all the same when only its acknowledgement is lost: then the user is found by a
-    search and not listed. Closing that gap takes an outbox.
-    """
+def announce(created: Created, outbox: Outbox) -> None:
+    """Publish the event, if Kafka takes it soon; relay_events sends what stays in the outbox."""
+    if created.event is None:
+        return
     try:
-        event_publisher().publish(user_created(user, traceparent))
-    except Exception:
-        logger.warning("event not acknowledged, taking the user back", user_id=user.id, exc_info=True)
-        metrics.add_metric("EventsNotPublished", MetricUnit.Count, 1)
-        user_store().remove(user)
-        raise
+        publish(created.event.record)
+        outbox.remove([created.event])
+    except Exception as error:
+        unforeseen = not isinstance(error, UnavailableError)
+        logger.warning(
+            "event left to the relay", event_id=created.event.id, reason=str(error), exc_info=unforeseen
+        )
+        metrics.add_metric("EventsLeftToRelay", MetricUnit.Count, 1)
 
 
 @logger.inject_lambda_context(clear_state=True)

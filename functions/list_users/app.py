@@ -9,10 +9,12 @@ from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 from tenant_auth.app import create_app, serve
 from tenant_auth.caller import CurrentCaller
+from tenant_auth.dynamodb import tenant_dynamodb
 from tenant_auth.problems import answer, responses
 from users.errors import InvalidCursorError, UnavailableError
 from users.model import User
-from users.store import user_store
+from users.settings import StoreSettings
+from users.store import UserStore
 
 logger = Logger()
 metrics = Metrics()
@@ -53,7 +55,8 @@ def list_users(
     cursor: Annotated[str | None, Query(max_length=256)] = None,
 ) -> UserPage:
     """List the users of the caller's tenant, oldest first."""
-    page = user_store().page(caller.tenant_id, limit, cursor)
+    users = UserStore(tenant_dynamodb(caller.tenant_id), StoreSettings.read().table_name)
+    page = users.page(caller.tenant_id, limit, cursor)
     return UserPage(users=page.users, next_cursor=page.next_cursor)
 
 

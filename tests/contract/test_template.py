@@ -20,7 +20,7 @@ from tests import sam
 FUNCTIONS = sorted(path.name for path in (paths.ROOT / "functions").iterdir() if (path / "app.py").exists())
 SETTINGS_OF: dict[str, type[BaseModel]] = {
     "tenant_auth.caller": AuthSettings,
-    "users.store": StoreSettings,
+    "users.outbox": StoreSettings,
     "users.publisher": KafkaSettings,
     "vectors.index": VectorsSettings,
 }
@@ -113,7 +113,8 @@ def test_no_policy_has_a_wildcard() -> None:
 
 def test_no_function_may_scan_the_table() -> None:
     actions = {action for statement in statements() for action in as_list(statement["Action"])}
-    assert actions == {"dynamodb:PutItem", "dynamodb:DeleteItem", "dynamodb:Query"}
+    wanted = ("PutItem", "GetItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "Query")
+    assert actions == {f"dynamodb:{action}" for action in wanted}
 
 
 def test_every_function_has_a_log_group_with_retention(template: dict[str, Any]) -> None:

@@ -21,7 +21,8 @@ def test_status_as_json_says_everything_a_program_needs(mesh: Mesh) -> None:
     assert report["kafka_bootstrap_servers"]
     assert report["qdrant_url"]
     assert isinstance(report["consumer_lag"], int)
-    assert [each["name"] for each in report["components"]] == ["kafka", "qdrant", "aws", "poller"]
+    assert report["outbox"].keys() == {"size", "age_seconds"}
+    assert [each["name"] for each in report["components"]] == ["kafka", "qdrant", "aws", "poller", "schedule"]
     for each in report["components"]:
         assert set(each) == {"name", "pid", "address", "state", "log"}
         assert each["state"] == "running"

@@ -127,15 +127,35 @@ def test_nothing_is_lost_while_qdrant_does_not_answer(mesh: Mesh, tenant: NewTen
     assert becomes_searchable(client, "was created meanwhile")
 
 
-def test_without_kafka_a_create_is_refused_and_can_be_tried_again(mesh: Mesh, tenant: NewTenant) -> None:
+def test_without_kafka_users_are_created_and_searchable_once_it_is_back(
+    mesh: Mesh, tenant: NewTenant
+) -> None:
     client = tenant()
     client.create("warm@x.dev", "Warm")
 
     with stopped(mesh.component("kafka")["pid"]):
-        refused = client.http.post("/users/create", json={"email": "eve@x.dev", "name": "Eve"})
+        for number in range(10):
+            client.create(
+                f"eve{number}@x.dev", f"Eve {number}", f"came while Kafka stood still, as number {number}"
+            )
+        waiting = mesh.status()["outbox"]
 
-    assert refused.status_code == 503
-    assert refused.headers["Content-Type"] == "application/problem+json"
-    assert [user["email"] for user in client.users()] == ["warm@x.dev"]
-    client.create("eve@x.dev", "Eve")
-    assert [user["email"] for user in client.users()] == ["warm@x.dev", "eve@x.dev"]
+    assert waiting["size"] >= 10
+    assert len(list(client.users())) == 11
+    assert wait_until(lambda: len(client.search("Eve", 50)) == 11, SEARCHABLE_SECONDS)
+    assert wait_until(lambda: mesh.status()["outbox"]["size"] == 0, SEARCHABLE_SECONDS)
+    assert "outbox relayed" in mesh.run("logs", "relay_events")
+
+
+def test_a_request_sent_again_with_its_key_is_one_user(tenant: NewTenant) -> None:
+    client = tenant()
+    user = {"email": "once@x.dev", "name": "Once", "profile": "wants to be created once"}
+    key = {"Idempotency-Key": "7c1f4c0e"}
+
+    answers = [client.http.post("/users/create", json=user, headers=key) for _ in range(3)]
+    other = client.http.post("/users/create", json={**user, "name": "Twice"}, headers=key)
+
+    assert [answer.status_code for answer in answers] == [201] * 3
+    assert len({answer.text for answer in answers}) == 1
+    assert other.status_code == 422
+    assert len(list(client.users())) == 1

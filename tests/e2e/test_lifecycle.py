@@ -44,7 +44,7 @@ def test_down_leaves_no_process_and_no_folder(own: Mesh) -> None:
     own.run("up")
     own.run("invoke", "enrich", "-e", str(Path(__file__).parents[1] / "events/kafka/two_partitions.json"))
     processes = own.processes()
-    assert len(processes) >= 5  # four components and a function's worker
+    assert len(processes) >= 6  # five components and a function's worker
 
     own.run("down")
 
@@ -74,7 +74,7 @@ def test_what_crashed_and_forgets_nothing_starts_again_where_it_was(own: Mesh) -
     with TenantClient(before["api_url"], "tenant-a") as client:
         client.create("ada@x.dev", "Ada", "was there before the crash")
         assert wait_until(partial(client.finds, "was there before the crash"), 60)
-        for name in ("qdrant", "poller"):
+        for name in ("qdrant", "poller", "schedule"):
             os.kill(own.component(name)["pid"], signal.SIGKILL)
         client.create("eve@x.dev", "Eve", "came while it was down")
 
@@ -186,7 +186,11 @@ def test_given_addresses_are_used_and_not_started(mesh: Mesh, tmp_path: Path) ->
     try:
         second.run("up")
         states = {each["name"]: each["state"] for each in second.status()["components"]}
-        assert states == {"aws": "external", "kafka": "external", "qdrant": "external", "poller": "running"}
+        assert states == {
+            **dict.fromkeys(("aws", "kafka", "qdrant"), "external"),
+            "poller": "running",
+            "schedule": "running",
+        }
         assert second.status()["state"] == "running"
     finally:
         second.run("down")

@@ -110,7 +110,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[DynamoFaults]:
         (table,) = sam.resources("AWS::DynamoDB::Table").values()
         boto3.client("dynamodb").create_table(
             TableName=sam.TABLE_NAME,
-            **{name: table[name] for name in ("BillingMode", "AttributeDefinitions", "KeySchema")},
+            **{name: table[name] for name in sam.TABLE_PROPERTIES},
         )
         _session().events.register("before-call.dynamodb", faults.before_call)
         yield faults

@@ -172,4 +172,8 @@ class DynamoFaults:
         self.requests.append(model.name)
         if self.down:
             raise EndpointConnectionError(endpoint_url="https://dynamodb.internal:8000")
-        return (SimpleNamespace(status_code=400), self._errors.pop(0)) if self._errors else None
+        if not self._errors or (
+            self._errors[0]["CancellationReasons"] and model.name != "TransactWriteItems"
+        ):
+            return None
+        return SimpleNamespace(status_code=400), self._errors.pop(0)

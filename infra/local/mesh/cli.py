@@ -66,6 +66,8 @@ def status_command(
     else:
         console.print(status.table(report["components"]))
         console.print(f"\n{report['state']}   API {report['api_url']}   lag {report['consumer_lag']}")
+        if outbox := report["outbox"]:
+            console.print(f"outbox {outbox['size']} events, the oldest {outbox['age_seconds']} s old")
         for mapping in report["mappings"]:
             if mapping["last_error"]:
                 console.print(f"last error of {mapping['function']}: {mapping['last_error']}", markup=False)

@@ -19,11 +19,13 @@ AWS = "aws"
 KAFKA = "kafka"
 QDRANT = "qdrant"
 POLLER = "poller"
+SCHEDULE = "schedule"
 
 _READY_TIMEOUT = 60
 _EXTERNAL_READY_TIMEOUT = 10  # somebody else started it
 _PATIENCE = {POLLER: 40.0}  # it first ends the batch in flight
 _DEFAULT_PATIENCE = 10.0
+_SCHEDULE_SECONDS = 5
 
 
 def start_aws(port: int) -> Component:
@@ -79,6 +81,18 @@ def start_poller(port: int, aws_endpoint_url: str, parameters: dict[str, str]) -
     ]
     environment = {**build.base_environment(), **CREDENTIALS}
     return _start(POLLER, command, environment, f"http://{HOST}:{port}")
+
+
+def start_schedule(aws_endpoint_url: str, functions: list[str]) -> Component:
+    """Start what invokes the template's scheduled functions."""
+    command = [
+        *(sys.executable, "-m", "mesh.schedule"),
+        *("--endpoint-url", aws_endpoint_url),
+        *("--every", str(_SCHEDULE_SECONDS)),
+        *functions,
+    ]
+    environment = {**build.base_environment(), **CREDENTIALS}
+    return _start(SCHEDULE, command, environment, f"every {_SCHEDULE_SECONDS} s")
 
 
 def check_mapping(parameters: dict[str, str]) -> None:
@@ -172,4 +186,5 @@ _READY: dict[str, Callable[[str], bool]] = {
     KAFKA: _tcp,
     QDRANT: _http_ok("/readyz"),
     POLLER: _http_ok("/healthz"),
+    SCHEDULE: lambda _: True,  # it listens to nobody
 }

@@ -42,6 +42,7 @@ class State:
     qdrant_url: str = ""
     api_url: str = ""
     poller_url: str = ""
+    users_table: str = ""
     sources: str = ""
     components: list[Component] = field(default_factory=list)
 

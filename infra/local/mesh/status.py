@@ -4,8 +4,9 @@ from typing import Any
 
 import httpx
 from rich.table import Table
+from users.errors import UnavailableError
 
-from mesh import components
+from mesh import components, stores
 from mesh.state import Component, State
 
 _STYLES = {"running": "green", "external": "cyan"}
@@ -35,6 +36,7 @@ def report(state: State) -> dict[str, Any]:
         "components": rows,
         "consumer_lag": sum(lags) if mappings else None,
         "mappings": mappings,
+        "outbox": _outbox(state) if state.api_url else None,
     }
 
 
@@ -51,6 +53,15 @@ def _component_state(component: Component) -> str:
     if component.state == "crashed" or components.is_ready(component):
         return component.state
     return "unreachable" if component.pid is None else "not answering"
+
+
+def _outbox(state: State) -> dict[str, Any] | None:
+    """Return how many events wait for Kafka, and since when; None if the table is out of reach."""
+    try:
+        backlog = stores.outbox(state).backlog()
+    except UnavailableError:
+        return None
+    return {"size": backlog.size, "age_seconds": round(backlog.age_seconds, 1)}
 
 
 def _mappings(poller_url: str) -> list[dict[str, Any]]:

@@ -13,7 +13,8 @@ from vectors.collection import ensure_collection
 from vectors.errors import ModelMismatchError
 from vectors.settings import Settings as VectorSettings
 
-from mesh import build, components, deploy, process
+from mesh import build, components, deploy, process, schedule
+from mesh.aws import physical_id
 from mesh.down import down
 from mesh.errors import MeshError
 from mesh.state import Component, State, load
@@ -21,7 +22,9 @@ from mesh.state import Component, State, load
 Progress = Callable[[str], None]
 
 # What comes back as it was: Qdrant has its data on disk, the poller its offsets in Kafka.
-_RESTARTABLE = {components.QDRANT, components.POLLER}
+_RESTARTABLE = {components.QDRANT, components.POLLER, components.SCHEDULE}
+
+_INVOKERS = {components.POLLER, components.SCHEDULE}
 
 
 @dataclass(frozen=True)
@@ -95,14 +98,26 @@ def _restart_crashed(state: State, progress: Progress) -> None:
             continue
         progress(f"Starting {component.name} again")
         components.stop(component)
-        port = int(component.address.rpartition(":")[2])
-        if component.name == components.POLLER:
-            again = components.start_poller(port, state.aws_endpoint_url, _given(state))
+        if component.name == components.SCHEDULE:
+            again = _start_schedule(state)
+        elif component.name == components.POLLER:
+            again = components.start_poller(_port(component), state.aws_endpoint_url, _given(state))
         else:
-            again = components.start_qdrant(port)
+            again = components.start_qdrant(_port(component))
         state.components[number] = again
         state.save()
         components.wait_ready(again)
+
+
+def _port(component: Component) -> int:
+    return int(component.address.rpartition(":")[2])
+
+
+def _start_schedule(state: State) -> Component:
+    """Start the schedule for the functions as they are deployed now."""
+    scheduled = schedule.scheduled_functions(build.built_template())
+    names = [deploy.function_name(state.aws_endpoint_url, logical_id) for logical_id in scheduled]
+    return components.start_schedule(state.aws_endpoint_url, names)
 
 
 def _start_stores(state: State, ports: Ports, progress: Progress) -> None:
@@ -138,12 +153,13 @@ def _deploy(state: State, sources: str, progress: Progress) -> None:
     _create_collection(values)
     progress("Deploying the template")
     state.api_url = deploy.deploy(state.aws_endpoint_url, given)
-    progress("Starting the event source poller")
-    for component in [each for each in state.components if each.name == components.POLLER]:
-        components.stop(component)  # its mapping may have changed
+    state.users_table = physical_id(state.aws_endpoint_url, "UsersTable") or ""
+    progress("Starting the event source poller and the schedule")
+    for component in [each for each in state.components if each.name in _INVOKERS]:
+        components.stop(component)  # what it invokes may have changed
         state.components.remove(component)
     poller = components.start_poller(process.free_port(), state.aws_endpoint_url, given)
-    state.components.append(poller)
+    state.components += [poller, _start_schedule(state)]
     state.poller_url = poller.address
     state.save()
     components.wait_ready(poller)

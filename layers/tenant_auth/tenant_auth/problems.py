@@ -66,11 +66,15 @@ def problem(
     )
 
 
-def answer(status: int, detail: str | None = None) -> Handler:
-    """Return an exception handler that answers `status` with `detail`, or with the exception's own text."""
+def answer(status: int, detail: str | None = None, pointer: str | None = None) -> Handler:
+    """Return an exception handler that answers `status` with `detail`, or with the exception's own text.
+
+    `pointer` names the part of the request that is wrong.
+    """
 
     async def handle(request: Request, error: Exception) -> Response:
-        return problem(status, detail or str(error))
+        why = detail or str(error)
+        return problem(status, why, [FieldError(pointer=pointer, detail=why)] if pointer else None)
 
     return handle
 

@@ -11,3 +11,11 @@ class InvalidCursorError(ValueError):
 
 class UnavailableError(Exception):
     """DynamoDB or Kafka does not answer; the same call may succeed later."""
+
+
+class KeyReusedError(Exception):
+    """The Idempotency-Key came with another body before."""
+
+
+class InProgressError(Exception):
+    """The first request with this Idempotency-Key is still at work."""

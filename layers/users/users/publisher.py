@@ -7,6 +7,7 @@ from typing import Any
 
 from kafka import KafkaProducer
 from kafka.errors import KafkaError
+from pybreaker import CircuitBreaker, CircuitBreakerError
 
 from users.errors import UnavailableError
 from users.events import Record
@@ -15,6 +16,7 @@ from users.settings import KafkaSettings
 _CONNECT_MS = 1_000  # to find the brokers, and again to learn of the topic
 _DELIVERY_MS = 2_000
 _DECIDED_SECONDS = 3  # longer than delivery: the producer shall have decided before we give up
+_PAUSE_SECONDS = 15
 _MAX_REQUEST_BYTES = 8 * 2**20  # the broker says what is too large
 
 
@@ -27,7 +29,7 @@ class Publisher:
         self._producer: Any = None
 
     def publish(self, record: Record) -> None:
-        """Send a record and wait some seconds at most for Kafka to have it; UnavailableError if it has not."""
+        """Send a record and wait a few seconds at most until Kafka has it; else UnavailableError."""
         [error] = self.publish_all([record])
         if error is not None:
             raise UnavailableError("Kafka did not acknowledge the record.") from error
@@ -78,6 +80,20 @@ def event_publisher() -> Publisher:
     """Return the execution environment's publisher of user events."""
     settings = KafkaSettings.read()
     return Publisher(settings.kafka_bootstrap_servers, settings.user_events_topic)
+
+
+_breaker = CircuitBreaker(fail_max=1, reset_timeout=_PAUSE_SECONDS, throw_new_error_on_trip=False)
+
+
+def publish(record: Record) -> None:
+    """Send a user event and wait until Kafka has it; UnavailableError if it does not take it now.
+
+    For some seconds after a failure Kafka is not asked at all: one request waits for it, not every one.
+    """
+    try:
+        _breaker.call(event_publisher().publish, record)
+    except CircuitBreakerError:
+        raise UnavailableError("Kafka failed a moment ago, and is asked again in some seconds.") from None
 
 
 def _error(sent: Any) -> KafkaError | None:

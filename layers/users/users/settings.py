@@ -1,6 +1,7 @@
 """What the layer reads from the environment: each function needs only what it uses."""
 
 import os
+from functools import cache
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict
@@ -12,8 +13,9 @@ class _Environment(BaseModel):
     model_config = ConfigDict(alias_generator=str.upper, frozen=True, hide_input_in_errors=True)
 
     @classmethod
+    @cache
     def read(cls) -> Self:
-        """Return the settings; pydantic's ValidationError names the variable that is missing."""
+        """Return the settings, read once; pydantic's ValidationError names the variable that is missing."""
         return cls.model_validate(dict(os.environ))
 
 

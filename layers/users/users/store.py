@@ -1,29 +1,24 @@
-"""Users in DynamoDB. Only this module knows the table's keys.
-
-pk = TENANT#<tenant>   sk = USER#<id, 16 digits>       the user
-pk = TENANT#<tenant>   sk = EMAIL#<unique_email>        keeps the address unique in its tenant
-"""
+"""Users in DynamoDB: each stored with its address and its event, all three or nothing."""
 
 from __future__ import annotations
 
-from functools import cache
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from users import cursor as cursors
+from users import outbox, table
 from users.errors import EmailTakenError, UnavailableError
-from users.model import NewUser, User, new_user, unique_email
-from users.settings import StoreSettings
+from users.events import user_created
+from users.model import NewUser, User, new_user
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 _ATTEMPTS = 5  # for an id that is taken, or a transaction that met another one
-# With the publisher's times, and taking a user back, still less than the function's 28 s.
-_TIMEOUTS = Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", "max_attempts": 2})
+
+_registered: set[str] = set()  # the tenants that this execution environment knows to be in the table
 
 
 class Page(NamedTuple):
@@ -33,6 +28,13 @@ class Page(NamedTuple):
     next_cursor: str | None
 
 
+class Created(NamedTuple):
+    """A stored user, and the event to publish; None if the outbox has taken care of it."""
+
+    user: User
+    event: outbox.Event | None
+
+
 class UserStore:
     """The users of every tenant; each method is given the one tenant it works for."""
 
@@ -40,37 +42,33 @@ class UserStore:
         self._client = client
         self._table = table_name
 
-    def create(self, tenant_id: str, new: NewUser) -> User:
-        """Store a new user and reserve the address, both or neither.
+    def create(
+        self, tenant_id: str, new: NewUser, traceparent: str | None = None, request: str | None = None
+    ) -> Created:
+        """Store a new user, its address and its event, all three or none.
 
-        Raises EmailTakenError if the tenant has a user with the address (in any case), UnavailableError
-        if DynamoDB does not answer.
+        `request` names the client's request: if the very same request has stored the user before, and died
+        before it could say so, that user is returned. Raises EmailTakenError if the tenant has another user
+        with the address (in any case), UnavailableError if DynamoDB does not answer.
         """
-        for _ in range(_ATTEMPTS):
-            user = new_user(tenant_id, new)
-            try:
-                self._client.transact_write_items(
-                    TransactItems=[self._put(_email_item(user)), self._put(_user_item(user))]
-                )
-            except self._client.exceptions.TransactionCanceledException as error:
-                email_reason = error.response["CancellationReasons"][0]["Code"]
-                if email_reason == "ConditionalCheckFailed":
-                    raise EmailTakenError from None
-            except (BotoCoreError, ClientError) as error:
-                raise UnavailableError("DynamoDB did not store the user.") from error
-            else:
-                return user
-        raise UnavailableError("DynamoDB did not store the user: too many conflicts.")
-
-    def remove(self, user: User) -> None:
-        """Take a user back and free the address; UnavailableError if DynamoDB does not answer."""
-        keys = [_key(user.tenant_id, _email_sk(user.email)), _key(user.tenant_id, _user_sk(user.id))]
         try:
-            self._client.transact_write_items(
-                TransactItems=[{"Delete": {"TableName": self._table, "Key": key}} for key in keys]
-            )
+            self._register(tenant_id)
+            for _ in range(_ATTEMPTS):
+                user = new_user(tenant_id, new)
+                event = outbox.Event(tenant_id, user_created(user, traceparent))
+                try:
+                    self._put(
+                        _email_item(user, request), _user_item(user), outbox.item(event, user.created_at)
+                    )
+                except self._client.exceptions.TransactionCanceledException as error:
+                    email_reason = error.response["CancellationReasons"][0]["Code"]
+                    if email_reason == "ConditionalCheckFailed":
+                        return self._created_before(tenant_id, new.email, request)
+                else:
+                    return Created(user, event)
         except (BotoCoreError, ClientError) as error:
-            raise UnavailableError("DynamoDB did not remove the user.") from error
+            raise UnavailableError("DynamoDB did not store the user.") from error
+        raise UnavailableError("DynamoDB did not store the user: too many conflicts.")
 
     def page(self, tenant_id: str, limit: int, cursor: str | None = None) -> Page:
         """Return up to `limit` users of the tenant, those after `cursor` if there is one.
@@ -84,9 +82,9 @@ class UserStore:
                 TableName=self._table,
                 KeyConditionExpression="pk = :pk AND sk BETWEEN :first AND :last",
                 ExpressionAttributeValues={
-                    ":pk": {"S": _pk(tenant_id)},
-                    ":first": {"S": _user_sk(after + 1)},
-                    ":last": {"S": _user_sk(2**53)},
+                    ":pk": {"S": table.pk(tenant_id)},
+                    ":first": {"S": table.user_sk(after + 1)},
+                    ":last": {"S": table.user_sk(2**53)},
                 },
                 Limit=limit + 1,  # one more than asked for tells whether there is a next page
                 ConsistentRead=True,
@@ -98,45 +96,62 @@ class UserStore:
         users = found[:limit]
         return Page(users, cursors.encode(tenant_id, users[-1].id) if more and users else None)
 
-    def _put(self, item: dict[str, Any]) -> Any:
-        return {
-            "Put": {
-                "TableName": self._table,
-                "Item": item,
-                "ConditionExpression": "attribute_not_exists(pk)",
-            }
-        }
+    def tenants(self) -> Iterator[str]:
+        """Yield every tenant that ever had a user; UnavailableError if DynamoDB does not answer."""
+        try:
+            for page in self._client.get_paginator("query").paginate(
+                TableName=self._table,
+                IndexName=table.INDEX,
+                KeyConditionExpression="#list = :list",
+                ExpressionAttributeNames={"#list": "list"},
+                ExpressionAttributeValues={":list": {"S": table.TENANTS}},
+            ):
+                yield from (item["position"]["S"] for item in page["Items"])
+        except (BotoCoreError, ClientError) as error:
+            raise UnavailableError("DynamoDB did not list the tenants.") from error
+
+    def _register(self, tenant_id: str) -> None:
+        """Have the tenant in the list of tenants, before its first user is there."""
+        if tenant_id in _registered:
+            return
+        tenant = {"list": {"S": table.TENANTS}, "position": {"S": tenant_id}}
+        self._client.put_item(TableName=self._table, Item={**table.key(tenant_id, table.TENANT_SK), **tenant})
+        _registered.add(tenant_id)
+
+    def _put(self, *items: dict[str, Any]) -> None:
+        """Add items, all or none."""
+        new = "attribute_not_exists(pk)"
+        puts: list[Any] = [
+            {"Put": {"TableName": self._table, "Item": item, "ConditionExpression": new}} for item in items
+        ]
+        self._client.transact_write_items(TransactItems=puts)
+
+    def _created_before(self, tenant_id: str, email: str, request: str | None) -> Created:
+        """Return the user whom an earlier attempt of the same request has stored."""
+        address = self._get(tenant_id, table.email_sk(email))
+        if request is None or "request" not in address or address["request"]["S"] != request:
+            raise EmailTakenError
+        item = self._get(tenant_id, table.user_sk(int(address["userId"]["N"])))
+        return Created(_user(tenant_id, item), None)
+
+    def _get(self, tenant_id: str, sk: str) -> dict[str, Any]:
+        found = self._client.get_item(
+            TableName=self._table, Key=table.key(tenant_id, sk), ConsistentRead=True
+        )
+        return found.get("Item", {})
 
 
-@cache
-def user_store() -> UserStore:
-    """Return the execution environment's store, made on first use."""
-    return UserStore(boto3.client("dynamodb", config=_TIMEOUTS), StoreSettings.read().table_name)
-
-
-def _pk(tenant_id: str) -> str:
-    return f"TENANT#{tenant_id}"
-
-
-def _user_sk(user_id: int) -> str:
-    return f"USER#{user_id:016d}"
-
-
-def _email_sk(email: str) -> str:
-    return f"EMAIL#{unique_email(email)}"
-
-
-def _key(tenant_id: str, sk: str) -> Any:
-    return {"pk": {"S": _pk(tenant_id)}, "sk": {"S": sk}}
-
-
-def _email_item(user: User) -> dict[str, Any]:
-    return {**_key(user.tenant_id, _email_sk(user.email)), "userId": {"N": str(user.id)}}
+def _email_item(user: User, request: str | None) -> dict[str, Any]:
+    return {
+        **table.key(user.tenant_id, table.email_sk(user.email)),
+        "userId": {"N": str(user.id)},
+        **({"request": {"S": request}} if request else {}),
+    }
 
 
 def _user_item(user: User) -> dict[str, Any]:
     return {
-        **_key(user.tenant_id, _user_sk(user.id)),
+        **table.key(user.tenant_id, table.user_sk(user.id)),
         "id": {"N": str(user.id)},
         "email": {"S": user.email},
         "name": {"S": user.name},

@@ -9,15 +9,17 @@ from mesh import build
 from mesh.aws import client
 from users.errors import EmailTakenError, UnavailableError
 from users.model import NewUser
+from users.outbox import Outbox
 from users.store import UserStore
+
+from tests import sam
 
 
 @pytest.fixture(scope="module")
 def store(aws: str, built: None) -> UserStore:
     dynamodb = client("dynamodb", aws)
     table = build.built_template()["Resources"]["UsersTable"]["Properties"]
-    names = ("BillingMode", "AttributeDefinitions", "KeySchema")
-    dynamodb.create_table(TableName="users", **{name: table[name] for name in names})
+    dynamodb.create_table(TableName="users", **{name: table[name] for name in sam.TABLE_PROPERTIES})
     return UserStore(dynamodb, "users")
 
 
@@ -27,7 +29,7 @@ def tenant() -> str:
 
 
 def test_created_users_are_listed_page_by_page_oldest_first(store: UserStore, tenant: str) -> None:
-    created = [store.create(tenant, NewUser(email=f"u{i}@x.dev", name=f"U {i}")) for i in range(7)]
+    created = [store.create(tenant, NewUser(email=f"u{i}@x.dev", name=f"U {i}")).user for i in range(7)]
 
     first = store.page(tenant, 3)
     second = store.page(tenant, 3, first.next_cursor)
@@ -57,16 +59,35 @@ def test_the_same_address_in_two_tenants_is_two_users(store: UserStore, tenant: 
     other = f"{tenant}-b"
     new = NewUser(email="same@x.dev", name="Same")
 
-    mine, theirs = store.create(tenant, new), store.create(other, new)
+    mine, theirs = store.create(tenant, new).user, store.create(other, new).user
 
     assert store.page(tenant, 10).users == [mine]
     assert store.page(other, 10).users == [theirs]
 
 
-def test_a_user_taken_back_can_be_created_again(store: UserStore, tenant: str) -> None:
+def test_a_request_that_died_after_it_stored_its_user_finds_it_again(store: UserStore, tenant: str) -> None:
     new = NewUser(email="again@x.dev", name="Again")
-    store.remove(store.create(tenant, new))
+    first = store.create(tenant, new, request="one")
 
-    again = store.create(tenant, new)
+    assert store.create(tenant, new, request="one") == (first.user, None)
+    with pytest.raises(EmailTakenError):
+        store.create(tenant, new, request="another")
 
-    assert store.page(tenant, 10).users == [again]
+
+def test_what_is_stored_waits_in_the_outbox_until_it_is_removed(
+    store: UserStore, aws: str, tenant: str
+) -> None:
+    outbox = Outbox(client("dynamodb", aws), "users")
+    before = outbox.backlog().size
+    events = [store.create(tenant, NewUser(email=f"o{i}@x.dev", name="O")).event for i in range(30)]
+
+    assert outbox.backlog().size == before + 30
+    outbox.remove([event for event in events if event])
+
+    assert outbox.backlog().size == before
+
+
+def test_the_tenants_of_all_users_are_listed(store: UserStore, tenant: str) -> None:
+    store.create(tenant, NewUser(email="a@x.dev", name="A"))
+
+    assert list(store.tenants()).count(tenant) == 1

@@ -1,16 +1,20 @@
-"""POST /users/create: stored and announced, or neither."""
+"""POST /users/create: stored with its event, and announced now or later."""
 
 import json
+import sys
 from typing import Any
 
+import boto3
 import pytest
 
+from tests import sam
 from tests.unit.conftest import ColdStart, Function
 from tests.unit.fakes import DynamoFaults, FakeKafka
 
 ALICE = {"email": "alice@tenant-a.dev", "name": "Alice Chen", "profile": "bakes bread"}
 TOKEN = "tenant-a:user-1"
 LIMIT = 64 * 1024
+KEY = {"Idempotency-Key": "0d4e9b3c-7c1f-4c0e-8f2a-1d7d7a1c2b3e"}
 
 
 @pytest.fixture
@@ -25,6 +29,16 @@ def create(function: Function, token: str = TOKEN, **parts: Any) -> Any:
 def listed(cold_start: ColdStart, tenant: str = "tenant-a") -> list[str]:
     users = cold_start("list_users").http("GET", "/users", token=f"{tenant}:user-1").json["users"]
     return [user["email"] for user in users]
+
+
+def outbox() -> list[Any]:
+    items = boto3.client("dynamodb").scan(TableName=sam.TABLE_NAME)["Items"]
+    return [item for item in items if item["sk"]["S"].startswith("OUTBOX#")]
+
+
+def killed(*_: object) -> None:
+    """Nothing that catches an Exception sees this one."""
+    raise KeyboardInterrupt
 
 
 def test_given_a_new_user_when_created_then_the_answer_is_the_user(create_user: Function) -> None:
@@ -76,24 +90,56 @@ def test_given_an_address_of_another_tenant_when_created_then_201(create_user: F
 
 
 @pytest.mark.parametrize("step", ["connect", "send", "acknowledge"])
-def test_given_kafka_fails_when_created_then_503_and_the_user_is_taken_back(
+def test_given_kafka_fails_when_created_then_201_and_the_event_stays_in_the_outbox(
     create_user: Function, kafka: FakeKafka, cold_start: ColdStart, step: Any
 ) -> None:
     kafka.fails_to = step
-    assert "Please try again" in create(create_user).problem(503)["detail"]
-    assert create_user.metrics()[-1]["EventsNotPublished"] == [1]
-    assert "UsersCreated" not in create_user.metrics()[-1]
-    assert listed(cold_start) == []
+    assert create(create_user).status == 201
+    metrics = create_user.metrics()[-1]
+    assert (metrics["EventsLeftToRelay"], metrics["UsersCreated"]) == ([1], [1])
+    assert create_user.logs(level="WARNING", message="event left to the relay")
+    assert len(outbox()) == 1
+    assert listed(cold_start) == [ALICE["email"]]
 
 
-def test_given_kafka_failed_when_it_is_back_then_the_same_user_can_be_created(
+def test_given_kafka_failed_when_more_are_created_then_it_is_not_asked_for_a_while(
     create_user: Function, kafka: FakeKafka
+) -> None:
+    kafka.fails_to = "connect"
+    statuses = [create(create_user, json={**ALICE, "email": f"a{n}@x.dev"}).status for n in range(5)]
+    assert statuses == [201] * 5
+    assert kafka.connections == 1
+    assert len(outbox()) == 5
+
+
+def test_given_kafka_failed_when_the_pause_is_over_then_it_is_asked_again(
+    create_user: Function, kafka: FakeKafka, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kafka.fails_to = "acknowledge"
     create(create_user)
     kafka.fails_to = None
-    assert create(create_user).status == 201
+    sys.modules["users.publisher"]._breaker.reset_timeout = 0
+    create(create_user, json={**ALICE, "email": "b@x.dev"})
     assert len(kafka.records) == 1
+    assert len(outbox()) == 1
+
+
+def test_given_kafka_acknowledged_when_created_then_the_outbox_is_empty(
+    create_user: Function, kafka: FakeKafka
+) -> None:
+    create(create_user)
+    assert (len(kafka.records), outbox()) == (1, [])
+
+
+def test_given_the_outbox_cannot_be_cleared_when_created_then_201(
+    create_user: Function, kafka: FakeKafka, aws: DynamoFaults, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise create_user.module.UnavailableError
+
+    monkeypatch.setattr(create_user.module.Outbox, "remove", broken)
+    assert create(create_user).status == 201
+    assert len(outbox()) == 1
 
 
 def test_given_dynamodb_is_down_when_created_then_503_and_no_event(
@@ -102,17 +148,6 @@ def test_given_dynamodb_is_down_when_created_then_503_and_no_event(
     aws.down = True
     assert create(create_user).problem(503)
     assert kafka.records == []
-
-
-def test_given_dynamodb_and_kafka_are_down_when_created_then_503(
-    create_user: Function, aws: DynamoFaults, kafka: FakeKafka, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def send(*_: Any) -> None:
-        aws.down = True
-        raise create_user.module.UnavailableError
-
-    monkeypatch.setattr("users.publisher.Publisher.publish", send)
-    assert create(create_user).problem(503)
 
 
 def test_given_conflicting_transactions_when_created_then_it_is_tried_again(
@@ -239,14 +274,99 @@ def test_given_two_spellings_of_an_address_when_created_then_409(
     assert statuses == [201, 409]
 
 
-def test_given_an_unforeseen_error_while_publishing_when_created_then_the_user_is_taken_back(
+def test_given_an_unforeseen_error_while_publishing_when_created_then_201_and_the_error_is_logged(
     create_user: Function, kafka: FakeKafka, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: object) -> None:
         raise RuntimeError
 
-    with monkeypatch.context() as patch:
-        patch.setattr("users.publisher.Publisher.publish", broken)
-        create(create_user).problem(500)
-
+    monkeypatch.setattr("users.publisher.Publisher.publish", broken)
     assert create(create_user).status == 201
+    assert "RuntimeError" in create_user.logs(message="event left to the relay")[0]["exception"]
+    assert len(outbox()) == 1
+
+
+def test_given_a_key_when_the_request_is_sent_again_then_the_answer_is_the_same_and_there_is_one_user(
+    create_user: Function, kafka: FakeKafka, cold_start: ColdStart
+) -> None:
+    first, second = (create(create_user, json=ALICE, headers=KEY) for _ in range(2))
+    assert (first.status, second.status) == (201, 201)
+    assert first.json == second.json
+    assert first.headers["location"] == second.headers["location"]
+    assert len(kafka.records) == 1
+    assert listed(cold_start) == [ALICE["email"]]
+
+
+def test_given_a_key_when_it_comes_with_another_body_then_422(
+    create_user: Function, kafka: FakeKafka
+) -> None:
+    create(create_user, json=ALICE, headers=KEY)
+    problem = create(create_user, json={**ALICE, "name": "Bob"}, headers=KEY).problem(422)
+    assert [error["pointer"] for error in problem["errors"]] == ["header.idempotency-key"]
+    assert len(kafka.records) == 1
+
+
+def test_given_the_same_body_written_otherwise_when_sent_again_then_it_is_the_same_request(
+    create_user: Function, kafka: FakeKafka
+) -> None:
+    create(create_user, json=ALICE, headers=KEY)
+    again = create(create_user, body=json.dumps(ALICE, indent=3, sort_keys=True), headers=KEY)
+    assert again.status == 201
+    assert len(kafka.records) == 1
+
+
+def test_given_a_key_of_another_tenant_when_sent_then_it_is_another_request(create_user: Function) -> None:
+    first = create(create_user, json=ALICE, headers=KEY)
+    other = create(create_user, "tenant-b:user-1", json={**ALICE, "name": "Bob"}, headers=KEY)
+    assert (first.json["tenantId"], other.json["tenantId"]) == ("tenant-a", "tenant-b")
+
+
+def test_given_two_keys_when_the_same_user_is_sent_then_409(create_user: Function) -> None:
+    create(create_user, json=ALICE, headers=KEY)
+    create(create_user, json=ALICE, headers={"Idempotency-Key": "two"}).problem(409)
+    create(create_user, json=ALICE, headers={"Idempotency-Key": "two"}).problem(409)
+
+
+def test_given_the_first_request_is_at_work_when_sent_again_then_409(
+    create_user: Function, aws: DynamoFaults, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(create_user.module.UserStore, "create", killed)
+        create(create_user, json=ALICE, headers=KEY)
+    assert "still at work" in create(create_user, json=ALICE, headers=KEY).problem(409)["detail"]
+
+
+def test_given_the_function_was_killed_when_its_time_is_over_then_the_request_is_done(
+    create_user: Function, kafka: FakeKafka, cold_start: ColdStart, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed after the user was stored: the next attempt finds that user, and the relay its event."""
+    monkeypatch.setattr("tests.unit.gateway.LambdaContext.get_remaining_time_in_millis", lambda _: -1)
+    with monkeypatch.context() as patch:
+        patch.setattr(create_user.module, "announce", killed)
+        create(create_user, json=ALICE, headers=KEY)
+    assert create(create_user, json=ALICE, headers=KEY).status == 201
+    assert listed(cold_start) == [ALICE["email"]]
+    assert len(outbox()) == 1
+
+
+def test_given_a_failed_request_when_sent_again_with_its_key_then_it_is_tried_again(
+    create_user: Function, aws: DynamoFaults, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create(create_user, json=ALICE)  # the tenant is known from here on
+    body = {**ALICE, "email": "b@x.dev"}
+    aws.answer("TransactionCanceledException", ["TransactionConflict", "None"], times=5)
+    create(create_user, json=body, headers=KEY).problem(503)
+    assert create(create_user, json=body, headers=KEY).status == 201
+
+
+def test_given_dynamodb_is_down_when_sent_with_a_key_then_503(
+    create_user: Function, aws: DynamoFaults
+) -> None:
+    aws.down = True
+    create(create_user, json=ALICE, headers=KEY).problem(503)
+
+
+@pytest.mark.parametrize("key", ["", " ", "a b", "é", "k" * 256, "a\tb"])
+def test_given_a_key_that_is_none_when_sent_then_422(create_user: Function, key: str) -> None:
+    problem = create(create_user, json=ALICE, headers={"Idempotency-Key": key}).problem(422)
+    assert [error["pointer"] for error in problem["errors"]] == ["header.idempotency-key"]

@@ -96,7 +96,7 @@ def test_given_an_unforeseen_error_when_called_then_500_says_nothing_and_the_log
     def fail(*_: Any) -> None:
         raise RuntimeError("no route to 10.0.0.7:6333")
 
-    for name in {"user_store", "embed"} & vars(endpoint.function.module).keys():
+    for name in {"UserStore", "embed"} & vars(endpoint.function.module).keys():
         monkeypatch.setattr(endpoint.function.module, name, fail)
     problem = endpoint.call(token="tenant-a:user-1").problem(500)
     assert problem["detail"] == f"Something went wrong here. Please report {gateway.REQUEST_ID}."

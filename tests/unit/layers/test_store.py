@@ -18,7 +18,8 @@ CANCELLED = "TransactionCanceledException"
 
 
 @pytest.fixture
-def store(aws: DynamoFaults) -> UserStore:
+def store(aws: DynamoFaults, monkeypatch: pytest.MonkeyPatch) -> UserStore:
+    monkeypatch.setattr("users.store._registered", set())
     return UserStore(boto3.client("dynamodb"), sam.TABLE_NAME)
 
 
@@ -28,19 +29,26 @@ def keys() -> list[tuple[str, str]]:
 
 
 def create(store: UserStore, count: int, tenant: str = "tenant-a") -> list[str]:
-    return [store.create(tenant, NewUser(email=f"u{n}@{tenant}.dev", name="A")).email for n in range(count)]
+    return [
+        store.create(tenant, NewUser(email=f"u{n}@{tenant}.dev", name="A")).user.email for n in range(count)
+    ]
 
 
-def test_given_a_user_when_created_then_it_and_its_address_are_under_its_tenant(store: UserStore) -> None:
-    user = store.create("tenant-a", ALICE)
+def test_given_a_user_when_created_then_it_its_address_and_its_event_are_under_its_tenant(
+    store: UserStore,
+) -> None:
+    user, event = store.create("tenant-a", ALICE)
+    assert event
     assert keys() == [
         ("TENANT#tenant-a", "EMAIL#alice@tenant-a.dev"),
+        ("TENANT#tenant-a", f"OUTBOX#{event.id}"),
+        ("TENANT#tenant-a", "TENANT"),
         ("TENANT#tenant-a", f"USER#{user.id:016d}"),
     ]
 
 
 def test_given_a_user_when_created_then_the_page_has_it_as_it_was(store: UserStore) -> None:
-    user = store.create("tenant-a", ALICE)
+    user = store.create("tenant-a", ALICE).user
     assert store.page("tenant-a", 1).users == [user]
     assert (user.email, user.name, user.profile) == (ALICE.email, ALICE.name, ALICE.profile)
 
@@ -65,7 +73,7 @@ def test_given_a_taken_address_when_created_then_it_is_refused_and_nothing_is_st
 
 def test_given_another_tenants_address_when_created_then_it_is_free(store: UserStore) -> None:
     store.create("tenant-a", ALICE)
-    assert store.create("tenant-b", ALICE).tenant_id == "tenant-b"
+    assert store.create("tenant-b", ALICE).user.tenant_id == "tenant-b"
 
 
 def test_given_an_id_that_is_taken_when_created_then_another_one_is_tried(
@@ -74,8 +82,8 @@ def test_given_an_id_that_is_taken_when_created_then_another_one_is_tried(
     bits = iter([7, 7, 8])
     monkeypatch.setattr("users.model.time", SimpleNamespace(time_ns=lambda: 1_763_800_000_000_000_000))
     monkeypatch.setattr("users.model.secrets", SimpleNamespace(randbits=lambda _: next(bits)))
-    first = store.create("tenant-a", ALICE)
-    second = store.create("tenant-a", NewUser(email="bob@tenant-a.dev", name="Bob"))
+    first = store.create("tenant-a", ALICE).user
+    second = store.create("tenant-a", NewUser(email="bob@tenant-a.dev", name="Bob")).user
     assert second.id == first.id + 1
     assert store.page("tenant-a", 5).users == [first, second]
 
@@ -85,25 +93,24 @@ def test_given_a_conflict_of_transactions_when_created_then_it_is_tried_again(
 ) -> None:
     aws.answer(CANCELLED, ["TransactionConflict", "None"], times=2)
     store.create("tenant-a", ALICE)
-    assert aws.requests == ["TransactWriteItems"] * 3
+    assert aws.requests == ["PutItem", *["TransactWriteItems"] * 3]
 
 
 def test_given_endless_conflicts_when_created_then_it_gives_up(store: UserStore, aws: DynamoFaults) -> None:
     aws.answer(CANCELLED, ["TransactionConflict", "None"], times=100)
     with pytest.raises(UnavailableError, match="too many conflicts"):
         store.create("tenant-a", ALICE)
-    assert len(aws.requests) == 5
+    assert aws.requests.count("TransactWriteItems") == 5
 
 
 @pytest.mark.parametrize("code", ["ThrottlingException", "InternalServerError", "ResourceNotFoundException"])
 def test_given_dynamodb_refuses_when_used_then_it_is_unavailable(
     store: UserStore, aws: DynamoFaults, code: str
 ) -> None:
-    user = store.create("tenant-a", ALICE)
     for use in (
-        lambda: store.create("tenant-b", ALICE),
-        lambda: store.remove(user),
+        lambda: store.create("tenant-a", ALICE),
         lambda: store.page("tenant-a", 1),
+        lambda: list(store.tenants()),
     ):
         aws.answer(code)
         with pytest.raises(UnavailableError, match="DynamoDB did not"):
@@ -118,18 +125,24 @@ def test_given_dynamodb_is_down_when_used_then_it_is_unavailable(store: UserStor
         store.page("tenant-a", 1)
 
 
-def test_given_a_user_when_removed_then_nothing_is_left_and_the_address_is_free(store: UserStore) -> None:
-    store.remove(store.create("tenant-a", ALICE))
-    assert keys() == []
-    assert store.create("tenant-a", ALICE)
+def test_given_a_request_that_died_when_sent_again_then_its_user_is_found(store: UserStore) -> None:
+    first = store.create("tenant-a", ALICE, request="one")
+    assert store.create("tenant-a", ALICE, request="one") == (first.user, None)
 
 
-def test_given_the_same_address_in_two_tenants_when_one_is_removed_then_the_other_stays(
-    store: UserStore,
+@pytest.mark.parametrize(("first", "second"), [("one", "two"), ("one", None), (None, "one"), (None, None)])
+def test_given_another_request_when_the_address_is_taken_then_it_is_refused(
+    store: UserStore, first: str | None, second: str | None
 ) -> None:
-    kept = store.create("tenant-b", ALICE)
-    store.remove(store.create("tenant-a", ALICE))
-    assert store.page("tenant-b", 5).users == [kept]
+    store.create("tenant-a", ALICE, request=first)
+    with pytest.raises(EmailTakenError):
+        store.create("tenant-a", ALICE, request=second)
+
+
+def test_given_users_of_several_tenants_when_listed_then_each_tenant_is_there_once(store: UserStore) -> None:
+    create(store, 2, "tenant-b")
+    create(store, 2, "tenant-a")
+    assert list(store.tenants()) == ["tenant-a", "tenant-b"]
 
 
 @pytest.mark.parametrize(("count", "limit", "pages"), [(0, 2, 1), (1, 2, 1), (2, 2, 1), (3, 2, 2), (6, 2, 3)])
@@ -169,9 +182,12 @@ def test_given_a_cursor_of_another_tenant_when_paged_then_dynamodb_is_not_asked(
 
 
 def test_given_every_operation_when_used_then_none_is_a_scan(store: UserStore, aws: DynamoFaults) -> None:
-    store.remove(store.create("tenant-a", ALICE))
+    store.create("tenant-a", ALICE, request="one")
+    store.create("tenant-a", ALICE, request="one")
     store.page("tenant-a", 50)
-    assert aws.requests == ["TransactWriteItems", "TransactWriteItems", "Query"]
+    list(store.tenants())
+    writes, reads = ["PutItem", "TransactWriteItems", "TransactWriteItems"], ["GetItem", "GetItem"]
+    assert aws.requests == [*writes, *reads, "Query", "Query"]
 
 
 def test_given_a_page_when_queried_then_one_user_more_is_asked_for(aws: DynamoFaults) -> None:
