@@ -9,4 +9,5 @@ def down(state: State) -> None:
     for component in reversed(state.components):
         components.stop(component)
     components.clean()
-    paths.STATE.unlink(missing_ok=True)
+    for file in (paths.REINDEX, paths.STATE):
+        file.unlink(missing_ok=True)

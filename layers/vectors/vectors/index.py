@@ -74,14 +74,21 @@ class UserIndex:
             user_index.cache_clear()
             raise UnavailableError("Qdrant did not store the embeddings.") from error
 
+    def count(self, tenant_id: str) -> int:
+        """Return how many users of the tenant are in the index; UnavailableError if Qdrant fails."""
+        try:
+            counted = self._client.count(self._collection, _only(tenant_id))
+        except (ApiException, httpx.HTTPError) as error:
+            raise UnavailableError("Qdrant did not count the embeddings.") from error
+        return counted.count
+
     def search(self, tenant_id: str, vector: Vector, limit: int) -> list[Hit]:
         """Return the tenant's users nearest to `vector`, best first; UnavailableError if Qdrant fails."""
-        only_tenant = models.FieldCondition(key=TENANT_FIELD, match=models.MatchValue(value=tenant_id))
         try:
             found = self._client.query_points(
                 self._collection,
                 query=vector,
-                query_filter=models.Filter(must=[only_tenant]),
+                query_filter=_only(tenant_id),
                 limit=limit,
                 with_payload=True,
             )
@@ -115,6 +122,13 @@ def user_index() -> UserIndex:
 
 def _key(tenant_id: str, user_id: int) -> str:
     return f"{tenant_id}:{user_id}"
+
+
+def _only(tenant_id: str) -> models.Filter:
+    """Every read carries exactly one tenant: a graph that spans tenants does not exist."""
+    return models.Filter(
+        must=[models.FieldCondition(key=TENANT_FIELD, match=models.MatchValue(value=tenant_id))]
+    )
 
 
 def _hit(payload: dict[str, Any], score: float) -> Hit:

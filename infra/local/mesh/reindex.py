@@ -1,0 +1,121 @@
+"""Rebuilding the index: every user of the table goes through the topic again, as if it were created now.
+
+For use after a change of the embedding model (with a new collection) or the loss of the vector store.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from qdrant_client import QdrantClient
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from users.events import user_created
+from users.model import User
+from users.publisher import Publisher
+from users.store import UserStore
+from vectors.index import UserIndex
+
+from mesh import paths, status, stores
+from mesh.errors import MeshError
+from mesh.process import wait_until
+from mesh.state import State
+
+_PAGE = 100
+_INDEXED_SECONDS = 600
+
+
+class Place(NamedTuple):
+    """How far a run has come: in which tenant, after which page."""
+
+    tenant: str
+    cursor: str | None
+
+
+def run(state: State, values: Mapping[str, str], tenant: str | None, console: Console) -> None:
+    """Publish the users of all tenants, or of one, and wait until all of them are indexed.
+
+    `values` are the template's parameters. A run that was interrupted goes on where it was. MeshError if
+    Kafka or the table does not answer, or if users are missing in the index at the end.
+    """
+    users = stores.users(state)
+    publisher = Publisher(values["KafkaBootstrapServers"], values["UserEventsTopic"])
+    tenants = [tenant] if tenant else sorted(users.tenants())
+    started = _saved() if tenant is None else None
+    if started:
+        console.print(f"Going on with {started.tenant}, where the last run ended.")
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    published = {}
+    with Progress(*columns, console=console) as progress:
+        task = progress.add_task("tenants", total=len(tenants))
+        for each in tenants:
+            progress.update(task, description=each)
+            if started is None or each >= started.tenant:
+                cursor = started.cursor if started and each == started.tenant else None
+                published[each] = _publish(users, publisher, each, cursor, keep=tenant is None)
+            progress.advance(task)
+        progress.update(task, description="published")
+    publisher.close()
+    console.print(f"{sum(published.values())} users of {len(published)} tenants published. Indexing …")
+    _await_indexed(state)
+    _check(state, values, users, list(published), console)
+    paths.REINDEX.unlink(missing_ok=True)
+
+
+def _publish(users: UserStore, publisher: Publisher, tenant: str, cursor: str | None, *, keep: bool) -> int:
+    """Publish a tenant's users from a page on; return how many there were."""
+    published = 0
+    for page, after in _pages(users, tenant, cursor):
+        errors = publisher.publish_all([user_created(user) for user in page])
+        if failed := next(filter(None, errors), None):
+            raise MeshError(
+                f"Kafka did not take the users of {tenant}: {failed}. Run it again to go on there."
+            )
+        published += len(page)
+        if keep and after:
+            _save(Place(tenant, after))
+    return published
+
+
+def _pages(users: UserStore, tenant: str, cursor: str | None) -> Iterator[tuple[list[User], str | None]]:
+    while True:
+        page = users.page(tenant, _PAGE, cursor)
+        cursor = page.next_cursor
+        yield page.users, cursor
+        if cursor is None:
+            return
+
+
+def _await_indexed(state: State) -> None:
+    if not wait_until(lambda: status.report(state)["consumer_lag"] == 0, _INDEXED_SECONDS, interval=0.5):
+        raise MeshError(
+            "The events are published, but not all are indexed yet: see mesh status and mesh logs poller."
+        )
+
+
+def _check(
+    state: State, values: Mapping[str, str], users: UserStore, tenants: list[str], console: Console
+) -> None:
+    """Compare what each tenant has in the table and in the index."""
+    client = QdrantClient(url=state.qdrant_url, check_compatibility=False)
+    index = UserIndex(client, values["QdrantCollection"])
+    stored = {each: sum(len(page) for page, _ in _pages(users, each, None)) for each in tenants}
+    indexed = {each: index.count(each) for each in tenants}
+    client.close()
+    missing = [each for each in tenants if indexed[each] < stored[each]]
+    if missing:
+        raise MeshError(
+            f"Users of {', '.join(missing)} are not indexed: see mesh dlq list and mesh logs enrich."
+        )
+    console.print(f"[green]✓[/] {sum(stored.values())} users of {len(tenants)} tenants are in the index.")
+
+
+def _saved() -> Place | None:
+    if not paths.REINDEX.exists():
+        return None
+    saved: dict[str, Any] = json.loads(paths.REINDEX.read_text())
+    return Place(**saved)
+
+
+def _save(place: Place) -> None:
+    paths.REINDEX.write_text(json.dumps(place._asdict()))
