@@ -25,7 +25,7 @@ app = create_app(
 )
 
 
-@app.post("/users/create", status_code=201, responses=responses(400, 401, 409, 413, 415, 422, 503))
+@app.post("/users/create", status_code=201, responses=responses(400, 401, 409, 413, 415, 422, 429, 503))
 def create_user(caller: CurrentCaller, new: NewUser, request: Request, response: Response) -> User:
     """Create a user in the caller's tenant."""
     user = user_store().create(caller.tenant_id, new)

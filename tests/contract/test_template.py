@@ -11,6 +11,7 @@ import pytest
 from kafka_esm.template import read_mappings
 from mesh import paths
 from pydantic import BaseModel
+from tenant_auth.settings import RateLimitSettings
 from tenant_auth.settings import Settings as AuthSettings
 from users.settings import KafkaSettings, StoreSettings
 from vectors.settings import Settings as VectorsSettings
@@ -20,6 +21,7 @@ from tests import sam
 FUNCTIONS = sorted(path.name for path in (paths.ROOT / "functions").iterdir() if (path / "app.py").exists())
 SETTINGS_OF: dict[str, type[BaseModel]] = {
     "tenant_auth.caller": AuthSettings,
+    "tenant_auth.rate_limit": RateLimitSettings,
     "users.store": StoreSettings,
     "users.publisher": KafkaSettings,
     "vectors.index": VectorsSettings,
@@ -114,7 +116,17 @@ def test_no_policy_has_a_wildcard() -> None:
 
 def test_no_function_may_scan_the_table() -> None:
     actions = {action for statement in statements() for action in as_list(statement["Action"])}
-    assert actions == {"dynamodb:PutItem", "dynamodb:DeleteItem", "dynamodb:Query"}
+    assert actions == {"dynamodb:PutItem", "dynamodb:DeleteItem", "dynamodb:Query", "dynamodb:UpdateItem"}
+
+
+def test_search_may_do_nothing_in_the_table_but_count_requests() -> None:
+    (policy,) = sam.functions()["search"]["Policies"]
+    assert policy["Statement"]["Action"] == "dynamodb:UpdateItem"
+
+
+def test_what_has_expired_leaves_the_table() -> None:
+    (table,) = sam.resources("AWS::DynamoDB::Table").values()
+    assert table["TimeToLiveSpecification"] == {"AttributeName": "expiresAt", "Enabled": True}
 
 
 def test_every_function_has_a_log_group_with_retention(template: dict[str, Any]) -> None:

@@ -17,15 +17,17 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tenant_auth.caller import AuthenticationError, current_caller
 from tenant_auth.problems import Handler, answer, http_error, problem, responses, validation_error
+from tenant_auth.rate_limit import rate_limiter
 
 MAX_BODY_BYTES = 64 * 1024
+_RATE_LIMIT_FIELDS = "tenant_auth.rate_limit_fields"  # where a request's scope has what its answer says
 
 _logger = Logger()
 _metrics = Metrics()
 
 
 class _AuthenticateFirst(APIRoute):
-    """A route whose endpoint takes the caller knows who it is, and how much it is sent, before it parses."""
+    """A route whose endpoint takes the caller knows who it is, and how much it is asked, before it parses."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
@@ -33,7 +35,8 @@ class _AuthenticateFirst(APIRoute):
             return handle
 
         async def authenticated(request: Request) -> Response:
-            current_caller(request)
+            # A plain call that waits: an execution environment has no other request to serve meanwhile.
+            _take_token(request, current_caller(request).tenant_id)
             body = await request.body()
             if len(body) > MAX_BODY_BYTES:
                 raise HTTPException(413)
@@ -63,7 +66,9 @@ class _Boundary:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message)["X-Request-Id"] = request_id
+                headers = MutableHeaders(scope=message)
+                headers["X-Request-Id"] = request_id
+                headers.update(scope.get(_RATE_LIMIT_FIELDS, {}))
             await send(message)
 
         try:
@@ -117,6 +122,17 @@ def serve(app: FastAPI, event: dict[str, Any], context: Any) -> dict[str, Any]:
             "body": bytes(refused.body).decode(),
             "isBase64Encoded": False,
         }
+
+
+def _take_token(request: Request, tenant_id: str) -> None:
+    """Count a request to this function, or refuse it with 429."""
+    quota = rate_limiter().take(tenant_id, request.app.title)
+    if quota is None:
+        return
+    request.scope[_RATE_LIMIT_FIELDS] = quota.fields
+    if not quota.admitted:
+        _metrics.add_metric("Throttled", MetricUnit.Count, 1)
+        raise HTTPException(429, headers={"Retry-After": str(quota.next_token)})
 
 
 def _is_json(content_type: str) -> bool:
