@@ -139,3 +139,11 @@ def test_without_kafka_a_create_is_refused_and_can_be_tried_again(mesh: Mesh, te
     assert [user["email"] for user in client.users()] == ["warm@x.dev"]
     client.create("eve@x.dev", "Eve")
     assert [user["email"] for user in client.users()] == ["warm@x.dev", "eve@x.dev"]
+
+
+def test_every_tenant_is_told_what_is_left_of_its_own_rate(tenant: NewTenant) -> None:
+    for client in (tenant(), tenant()):
+        answer = client.http.get("/users", params={"cursor": "not ours"})
+        assert answer.status_code == 400
+        assert answer.headers["RateLimit-Policy"] == '"list_users";q=400;w=4'
+        assert answer.headers["RateLimit"] == '"list_users";r=399;t=1'

@@ -1,4 +1,4 @@
-"""Users in DynamoDB. Only this module knows the table's keys.
+"""Users in DynamoDB. Only this module knows their keys.
 
 pk = TENANT#<tenant>   sk = USER#<id, 16 digits>       the user
 pk = TENANT#<tenant>   sk = EMAIL#<unique_email>        keeps the address unique in its tenant
