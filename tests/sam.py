@@ -8,6 +8,7 @@ from mesh import paths
 
 FUNCTION = "AWS::Serverless::Function"
 TABLE_NAME = "event-mesh-users"
+MOTO_ACCOUNT = "123456789012"  # a role's session sees the tables of the role's account
 TABLE_PROPERTIES = ("BillingMode", "AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes")
 _DEPLOYMENT = {
     "KafkaBootstrapServers": "kafka-0:9092,kafka-1:9092",
@@ -44,7 +45,13 @@ def environment(function: str) -> dict[str, str]:
     """Return the environment variables that a function is deployed with."""
     shared = template()["Globals"]["Function"]["Environment"]["Variables"]
     own = functions()[function]["Environment"]["Variables"]
-    return {name: str(value) for name, value in resolve({**shared, **own}).items()}
+    return {name: _text(value) for name, value in resolve({**shared, **own}).items()}
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, intrinsics.Unresolved):  # the ARN of a role
+        return f"arn:aws:iam::{MOTO_ACCOUNT}:role/{value.resource}"
+    return str(value)
 
 
 def resolve(value: Any) -> Any:

@@ -43,7 +43,7 @@ IdempotencyKey = Annotated[
 ]
 
 
-@app.post("/users/create", status_code=201, responses=responses(400, 401, 409, 413, 415, 422, 503))
+@app.post("/users/create", status_code=201, responses=responses(400, 401, 409, 413, 415, 422, 429, 503))
 def create_user(
     caller: CurrentCaller,
     new: NewUser,

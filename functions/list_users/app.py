@@ -48,7 +48,7 @@ def health() -> Health:
     return Health(status="OK")
 
 
-@app.get("/users", responses=responses(400, 401, 422, 503))
+@app.get("/users", responses=responses(400, 401, 422, 429, 503))
 def list_users(
     caller: CurrentCaller,
     limit: Annotated[int, Query(ge=1, le=100)] = 50,

@@ -45,7 +45,7 @@ class SearchResults(_Answer):
     results: list[Result]
 
 
-@app.get("/ai/users/search", responses=responses(401, 422, 503))
+@app.get("/ai/users/search", responses=responses(401, 422, 429, 503))
 def search(
     caller: CurrentCaller,
     query: Annotated[str, Query(min_length=1, max_length=500)],

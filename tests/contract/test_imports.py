@@ -15,7 +15,7 @@ TOOLS = {"hypothesis", "kafka_esm", "moto", "pytest", "typer", "uvicorn"}
     [
         ("create_user", {*HTTP, "boto3", "kafka", "users"}, VECTOR),
         ("list_users", {*HTTP, "boto3", "users"}, {*VECTOR, "kafka"}),
-        ("search", {*HTTP, "fastembed", "qdrant_client", "vectors"}, {"boto3", "kafka", "users"}),
+        ("search", {*HTTP, "boto3", "fastembed", "qdrant_client", "vectors"}, {"kafka", "users"}),
         ("enrich", {"fastembed", "qdrant_client", "users", "vectors"}, {*HTTP, "boto3", "kafka"}),
     ],
 )

@@ -11,15 +11,19 @@ import pytest
 from kafka_esm.template import read_mappings
 from mesh import paths
 from pydantic import BaseModel
+from tenant_auth.settings import RateLimitSettings, TenantRoleSettings
 from tenant_auth.settings import Settings as AuthSettings
 from users.settings import KafkaSettings, StoreSettings
 from vectors.settings import Settings as VectorsSettings
 
 from tests import sam
 
+ROLE = "AWS::IAM::Role"
 FUNCTIONS = sorted(path.name for path in (paths.ROOT / "functions").iterdir() if (path / "app.py").exists())
 SETTINGS_OF: dict[str, type[BaseModel]] = {
     "tenant_auth.caller": AuthSettings,
+    "tenant_auth.dynamodb": TenantRoleSettings,
+    "tenant_auth.rate_limit": RateLimitSettings,
     "users.outbox": StoreSettings,
     "users.publisher": KafkaSettings,
     "vectors.index": VectorsSettings,
@@ -36,8 +40,15 @@ ImportedBy = Callable[[str], frozenset[str]]
 def statements() -> Iterator[dict[str, Any]]:
     for function in sam.functions().values():
         for policy in function.get("Policies", []):
-            found = policy["Statement"]
-            yield from found if isinstance(found, list) else [found]
+            yield from as_list(policy["Statement"])
+    for role in sam.resources(ROLE).values():
+        yield from role_statements(role)
+
+
+def role_statements(role: dict[str, Any]) -> list[dict[str, Any]]:
+    (policy,) = role["Policies"]
+    found: list[dict[str, Any]] = policy["PolicyDocument"]["Statement"]
+    return found
 
 
 def as_list(value: Any) -> list[Any]:
@@ -115,6 +126,32 @@ def test_no_function_may_scan_the_table() -> None:
     actions = {action for statement in statements() for action in as_list(statement["Action"])}
     wanted = ("PutItem", "GetItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "Query")
     assert actions == {f"dynamodb:{action}" for action in wanted}
+
+
+def test_search_may_do_nothing_in_the_table_but_count_requests() -> None:
+    (statement,) = role_statements(sam.resources(ROLE)["SearchTenantRole"])
+    assert statement["Action"] == "dynamodb:UpdateItem"
+
+
+@pytest.mark.parametrize(
+    ("function", "prefix"), [("create_user", "CreateUser"), ("list_users", "ListUsers"), ("search", "Search")]
+)
+def test_a_function_that_acts_for_tenants_reaches_the_table_only_by_its_own_role(
+    function: str, prefix: str
+) -> None:
+    assert "Policies" not in sam.functions()[function]
+    assert sam.functions()[function]["Environment"]["Variables"]["TENANT_ROLE_ARN"] == {
+        "Fn::GetAtt": [f"{prefix}TenantRole", "Arn"]
+    }
+    trust = sam.resources(ROLE)[f"{prefix}TenantRole"]["AssumeRolePolicyDocument"]["Statement"]
+    assert [statement["Principal"] for statement in trust] == [
+        {"AWS": {"Fn::GetAtt": [f"{prefix}FunctionRole", "Arn"]}}
+    ]
+
+
+def test_what_has_expired_leaves_the_table() -> None:
+    (table,) = sam.resources("AWS::DynamoDB::Table").values()
+    assert table["TimeToLiveSpecification"] == {"AttributeName": "expiresAt", "Enabled": True}
 
 
 def test_every_function_has_a_log_group_with_retention(template: dict[str, Any]) -> None:

@@ -159,3 +159,11 @@ def test_a_request_sent_again_with_its_key_is_one_user(tenant: NewTenant) -> Non
     assert len({answer.text for answer in answers}) == 1
     assert other.status_code == 422
     assert len(list(client.users())) == 1
+
+
+def test_every_tenant_is_told_what_is_left_of_its_own_rate(tenant: NewTenant) -> None:
+    for client in (tenant(), tenant()):
+        answer = client.http.get("/users", params={"cursor": "not ours"})
+        assert answer.status_code == 400
+        assert answer.headers["RateLimit-Policy"] == '"list_users";q=400;w=4'
+        assert answer.headers["RateLimit"] == '"list_users";r=399;t=1'

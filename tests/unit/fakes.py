@@ -162,7 +162,7 @@ class DynamoFaults:
         self._errors: list[dict[str, Any]] = []
 
     def answer(self, code: str, reasons: Iterable[str] = (), *, times: int = 1) -> None:
-        """Answer the next `times` requests with an error; `reasons` are those of a cancelled transaction."""
+        """Answer the next `times` requests with an error; given `reasons`, cancel as many transactions."""
         cancelled = [{"Code": reason} for reason in reasons]
         error = {"Error": {"Code": code, "Message": "on request"}, "CancellationReasons": cancelled}
         self._errors += [error] * times
@@ -172,8 +172,6 @@ class DynamoFaults:
         self.requests.append(model.name)
         if self.down:
             raise EndpointConnectionError(endpoint_url="https://dynamodb.internal:8000")
-        if not self._errors or (
-            self._errors[0]["CancellationReasons"] and model.name != "TransactWriteItems"
-        ):
+        if not self._errors or (self._errors[0]["CancellationReasons"] and "Transact" not in model.name):
             return None
         return SimpleNamespace(status_code=400), self._errors.pop(0)

@@ -16,16 +16,19 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tenant_auth.caller import AuthenticationError, current_caller
+from tenant_auth.dynamodb import TenantAccessError
 from tenant_auth.problems import Handler, answer, http_error, problem, responses, validation_error
+from tenant_auth.rate_limit import rate_limiter
 
 MAX_BODY_BYTES = 64 * 1024
+_RATE_LIMIT_FIELDS = "tenant_auth.rate_limit_fields"  # where a request's scope has what its answer says
 
 _logger = Logger()
 _metrics = Metrics()
 
 
 class _AuthenticateFirst(APIRoute):
-    """A route whose endpoint takes the caller knows who it is, and how much it is sent, before it parses."""
+    """A route whose endpoint takes the caller knows who it is, and how much it is asked, before it parses."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
@@ -33,7 +36,8 @@ class _AuthenticateFirst(APIRoute):
             return handle
 
         async def authenticated(request: Request) -> Response:
-            current_caller(request)
+            # A plain call that waits: an execution environment has no other request to serve meanwhile.
+            _take_token(request, current_caller(request).tenant_id)
             body = await request.body()
             if len(body) > MAX_BODY_BYTES:
                 raise HTTPException(413)
@@ -63,7 +67,9 @@ class _Boundary:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message)["X-Request-Id"] = request_id
+                headers = MutableHeaders(scope=message)
+                headers["X-Request-Id"] = request_id
+                headers.update(scope.get(_RATE_LIMIT_FIELDS, {}))
             await send(message)
 
         try:
@@ -93,6 +99,7 @@ def create_app(title: str, problems: Mapping[int | type[Exception], Handler]) ->
         responses=responses(500),
         exception_handlers={
             AuthenticationError: answer(401),
+            TenantAccessError: answer(503, "Your tenant's data cannot be reached now. Please try again."),
             HTTPException: http_error,
             RequestValidationError: validation_error,
             **problems,
@@ -117,6 +124,17 @@ def serve(app: FastAPI, event: dict[str, Any], context: Any) -> dict[str, Any]:
             "body": bytes(refused.body).decode(),
             "isBase64Encoded": False,
         }
+
+
+def _take_token(request: Request, tenant_id: str) -> None:
+    """Count a request to this function, or refuse it with 429."""
+    quota = rate_limiter().take(tenant_id, request.app.title)
+    if quota is None:
+        return
+    request.scope[_RATE_LIMIT_FIELDS] = quota.fields
+    if not quota.admitted:
+        _metrics.add_metric("Throttled", MetricUnit.Count, 1)
+        raise HTTPException(429, headers={"Retry-After": str(quota.next_token)})
 
 
 def _is_json(content_type: str) -> bool:

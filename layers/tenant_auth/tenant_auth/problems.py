@@ -21,8 +21,14 @@ TITLES = {  # RFC 9110's; those of http.HTTPStatus depend on the Python version
     413: "Content Too Large",
     415: "Unsupported Media Type",
     422: "Unprocessable Content",
+    429: "Too Many Requests",
     500: "Internal Server Error",
     503: "Service Unavailable",
+}
+_RATE_LIMIT_HEADERS = {
+    "Retry-After": "The seconds until the tenant may send another request",
+    "RateLimit": "What the tenant may send: `r` requests now, and one more in `t` seconds",
+    "RateLimit-Policy": "What the tenant may send: `q` requests at once, and as many again after `w` seconds",
 }
 _NOT_JSON = "The body is not JSON in UTF-8."
 
@@ -80,13 +86,14 @@ def answer(status: int, detail: str | None = None, pointer: str | None = None) -
 
 
 async def http_error(request: Request, error: HTTPException) -> Response:
-    """Answer what the router and the body reader refuse: 400, 404, 405, 413, 415."""
+    """Answer what the router, the rate limit and the body reader refuse: 400, 404, 405, 413, 415, 429."""
     details = {
         400: _NOT_JSON,
         404: f"There is nothing at {request.scope['path']}.",
         405: f"{request.method} is not allowed here; see the Allow header.",
         413: "The body is larger than 64 KiB.",
         415: "Send the body with the header Content-Type: application/json.",
+        429: "Your tenant sends too many requests. Please try again after the time in Retry-After.",
     }
     return problem(error.status_code, details.get(error.status_code, error.detail), headers=error.headers)
 
@@ -102,4 +109,12 @@ async def validation_error(request: Request, error: RequestValidationError) -> R
 def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Return the OpenAPI responses of an endpoint that may answer with these problems."""
     content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    return {status: {"description": TITLES[status], "content": content} for status in statuses}
+    found: dict[int | str, dict[str, Any]] = {
+        status: {"description": TITLES[status], "content": content} for status in statuses
+    }
+    if 429 in found:
+        found[429]["headers"] = {
+            name: {"description": text, "schema": {"type": "string"}}
+            for name, text in _RATE_LIMIT_HEADERS.items()
+        }
+    return found

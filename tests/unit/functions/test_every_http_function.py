@@ -1,9 +1,12 @@
 """What every HTTP function owes its caller, whatever the endpoint does."""
 
+import json
+import sys
 from typing import Any
 
 import pytest
 
+from tests import sam
 from tests.unit import gateway
 from tests.unit.conftest import ColdStart, Function
 from tests.unit.fakes import DynamoFaults, FakeKafka, FakeModel, FakeQdrant
@@ -88,6 +91,122 @@ def test_given_a_slash_too_many_when_called_then_404_and_no_redirect(endpoint: E
 def test_given_a_request_id_of_the_client_when_called_then_the_gateways_counts(endpoint: Endpoint) -> None:
     answer = endpoint.call(token="tenant-a:user-1", headers={"X-Request-Id": "mine"})
     assert answer.headers["x-request-id"] == gateway.REQUEST_ID
+
+
+def fields_of(answer: gateway.Answer) -> dict[str, str]:
+    return {name: value for name, value in answer.headers.items() if name.startswith("ratelimit")}
+
+
+def allow(monkeypatch: pytest.MonkeyPatch, burst: int, per_second: str = "0.01") -> None:
+    """Give the function that was just started a rate limit of its own."""
+    monkeypatch.setenv("RATE_LIMIT_PER_SECOND", per_second)
+    monkeypatch.setenv("RATE_LIMIT_BURST", str(burst))
+
+
+def test_given_too_many_requests_when_called_then_429_says_when_to_come_back_and_nothing_is_done(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, aws: DynamoFaults, model: FakeModel
+) -> None:
+    allow(monkeypatch, burst=1)
+    endpoint.call(token="tenant-a:user-1")
+    aws.requests.clear()
+    model.calls.clear()
+    answer = endpoint.call(token="tenant-a:user-2")
+    problem = answer.problem(429)
+    assert problem["title"] == "Too Many Requests"
+    assert "Retry-After" in problem["detail"]
+    assert answer.headers["retry-after"] in ("99", "100")
+    assert fields_of(answer) == {
+        "ratelimit-policy": f'"{endpoint.function.name}";q=1;w=100',
+        "ratelimit": f'"{endpoint.function.name}";r=0;t={answer.headers["retry-after"]}',
+    }
+    assert (aws.requests, model.calls) == ([], [])
+    assert endpoint.function.metrics()[-1]["Throttled"] == [1]
+    assert endpoint.function.logs(message="request", status=429, tenant="tenant-a")
+
+
+def test_given_a_tenants_flood_when_another_calls_then_it_succeeds(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    allow(monkeypatch, burst=2)
+    statuses = [endpoint.call(token="tenant-a:user-1").status for _ in range(9)]
+    assert statuses[2:] == [429] * 7
+    assert endpoint.call(token="tenant-b:user-1").status == endpoint.success
+
+
+def test_given_a_tenant_with_a_limit_of_its_own_when_called_then_that_one_counts(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = json.dumps({"tenant-a": {endpoint.function.name: {"perSecond": 0.5, "burst": 7}}})
+    monkeypatch.setenv("RATE_LIMIT_OVERRIDES", own)
+    policies = [
+        fields_of(endpoint.call(token=f"{tenant}:user-1"))["ratelimit-policy"]
+        for tenant in ("tenant-a", "tenant-b")
+    ]
+    burst = sam.environment(endpoint.function.name)["RATE_LIMIT_BURST"]
+    assert policies == [f'"{endpoint.function.name}";q=7;w=14', f'"{endpoint.function.name}";q={burst};w=4']
+
+
+@pytest.mark.parametrize("status", [200, 413, 415, 422, 500])
+def test_given_a_request_that_was_counted_when_answered_then_the_answer_says_what_is_left(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    parts: dict[int, dict[str, Any]] = {
+        413: {"json": None, "body": "x" * 70_000},
+        415: {"json": None, "body": "x", "headers": {"Content-Type": "text/plain"}},
+        422: {"query": {"limit": "many"}, "json": {}},
+    }
+    if status == 500:
+        monkeypatch.setattr(tenant_auth_app(), "_is_utf8", lambda _: 1 / 0)
+    allow(monkeypatch, burst=9)
+    answer = endpoint.call(token="tenant-a:user-1", **parts.get(status, {}))
+    assert answer.status == (endpoint.success if status == 200 else status)
+    name = endpoint.function.name
+    assert fields_of(answer) == {
+        "ratelimit-policy": f'"{name}";q=9;w=900',
+        "ratelimit": f'"{name}";r=8;t=100',
+    }
+
+
+def tenant_auth_app() -> Any:
+    """Return the layer's module as the function has it: it was imported anew."""
+    return sys.modules["tenant_auth.app"]
+
+
+def test_given_nobody_known_when_called_then_nothing_is_counted(
+    endpoint: Endpoint, aws: DynamoFaults
+) -> None:
+    answers = [endpoint.call(), endpoint.function.http("GET", "/nothing", token="tenant-a:user-1")]
+    assert [fields_of(answer) for answer in answers] == [{}, {}]
+    assert aws.requests == []
+
+
+def test_given_no_limit_when_called_then_nothing_is_written_or_said(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, aws: DynamoFaults
+) -> None:
+    allow(monkeypatch, burst=1, per_second="0")
+    answers = [endpoint.call(token=f"tenant-{n}:user-1") for n in range(3)]
+    assert [(answer.status, fields_of(answer)) for answer in answers] == [(endpoint.success, {})] * 3
+    assert "UpdateItem" not in aws.requests
+
+
+def test_given_dynamodb_cannot_count_when_called_then_the_request_goes_through_and_that_is_counted(
+    endpoint: Endpoint, aws: DynamoFaults
+) -> None:
+    aws.answer("InternalServerError")
+    answer = endpoint.call(token="tenant-a:user-1")
+    assert (answer.status, fields_of(answer)) == (endpoint.success, {})
+    assert endpoint.function.metrics()[-1]["RateLimitUnavailable"] == [1]
+    (line,) = endpoint.function.logs(level="WARNING", tenant="tenant-a")
+    assert line["message"] == "DynamoDB did not count a request, it goes through"
+
+
+def test_given_a_wrong_rate_limit_when_called_then_500_and_the_log_names_the_variable(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RATE_LIMIT_OVERRIDES", "{")
+    endpoint.call(token="tenant-a:user-1").problem(500)
+    (line,) = endpoint.function.logs(level="ERROR")
+    assert "RATE_LIMIT_OVERRIDES" in line["exception"]
 
 
 def test_given_an_unforeseen_error_when_called_then_500_says_nothing_and_the_log_everything(

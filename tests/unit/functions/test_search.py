@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 
 from tests.unit.conftest import ColdStart, Function
-from tests.unit.fakes import FakeModel, FakeQdrant, bag_of_words
+from tests.unit.fakes import DynamoFaults, FakeModel, FakeQdrant, bag_of_words
 
 
 @pytest.fixture
-def search(qdrant: FakeQdrant, model: FakeModel, cold_start: ColdStart) -> Function:
+def search(aws: DynamoFaults, qdrant: FakeQdrant, model: FakeModel, cold_start: ColdStart) -> Function:
     return cold_start("search")
 
 
