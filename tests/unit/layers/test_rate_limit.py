@@ -307,12 +307,12 @@ def test_given_any_bucket_when_told_then_the_fields_follow_the_draft(
     per_second: float, burst: int, now: int, ahead: int, admitted: bool
 ) -> None:
     limit = settings_of(per_second, burst).limit("tenant-a", "search")
-    tat = now + limit.increment + ahead % (burst * limit.increment)
+    tat = now + 1 + ahead % (burst * limit.increment)
     quota = Quota.of("search", limit, now, tat, admitted=admitted)
     assert POLICY.fullmatch(quota.fields["RateLimit-Policy"])
     assert SERVICE_LIMIT.fullmatch(quota.fields["RateLimit"])
     assert 0 <= quota.remaining < burst
-    assert 1 <= quota.next_token <= quota.window + 1
+    assert 1 <= quota.next_token <= quota.window
     # There is one more token then, and not a microsecond before the exact time.
     exact = tat - limit.burst * limit.increment + (quota.remaining + 1) * limit.increment
     assert 0 <= now + quota.next_token * SECOND - exact < SECOND
