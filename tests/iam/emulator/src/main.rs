@@ -1,4 +1,7 @@
-//! fakecloud's IAM, STS and DynamoDB, and nothing else, with IAM enforced. usage: iam-dynamodb 127.0.0.1:PORT
+//! IAM, STS and DynamoDB with IAM enforced: fakecloud's services and nothing else.
+//!
+//! usage: iam-dynamodb 127.0.0.1:PORT
+//! Only tests run it; it is never shipped (fakecloud is AGPL-3.0, this project Apache-2.0).
 use std::sync::Arc;
 
 use axum::{extract::Extension, Router};

@@ -1,0 +1,166 @@
+"""The credentials of a tenant open its own items and no others, whatever the code asks for.
+
+The emulator enforces IAM; the policies are those of template.yaml and of `tenant_auth.dynamodb`.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+from tenant_auth.dynamodb import tenant_dynamodb
+from tenant_auth.rate_limit import RateLimiter
+from tenant_auth.settings import RateLimitSettings
+from users.idempotency import IdempotentRequests
+from users.model import NewUser, User
+from users.outbox import Outbox
+from users.store import UserStore
+
+from tests import sam
+from tests.unit.gateway import LambdaContext
+
+TABLE = sam.TABLE_NAME
+OWN, OTHER = "tenant-a", "tenant-b"
+ALICE = NewUser(email="alice@x.dev", name="Alice")
+ALLOWED = {
+    "create_user": {
+        *("PutItem", "GetItem", "UpdateItem", "DeleteItem"),
+        *(
+            "BatchWriteItem",
+            "TransactWriteItems",
+            "TransactGetItems",
+        ),  # authorised as the above, item by item
+    },
+    "list_users": {"Query", "UpdateItem"},
+    "search": {"UpdateItem"},
+}
+Call = Callable[[Any], object]
+
+
+def key(tenant: str, sk: str = "X") -> Any:
+    return {"pk": {"S": f"TENANT#{tenant}"}, "sk": {"S": sk}}
+
+
+def put(tenant: str) -> Any:
+    return {"Put": {"TableName": TABLE, "Item": key(tenant)}}
+
+
+def operations(tenant: str) -> dict[str, Call]:
+    """Every operation on items that names a partition, on this tenant's."""
+    names = {"#p": "pk"}
+    values = {":p": {"S": f"TENANT#{tenant}"}}
+    set_v = {"UpdateExpression": "SET v = :v", "ExpressionAttributeValues": {":v": {"S": "1"}}}
+    return {
+        "PutItem": lambda db: db.put_item(TableName=TABLE, Item=key(tenant)),
+        "GetItem": lambda db: db.get_item(TableName=TABLE, Key=key(tenant)),
+        "UpdateItem": lambda db: db.update_item(TableName=TABLE, Key=key(tenant), **set_v),
+        "DeleteItem": lambda db: db.delete_item(TableName=TABLE, Key=key(tenant, "none")),
+        "Query": lambda db: db.query(
+            TableName=TABLE,
+            KeyConditionExpression="#p = :p",
+            ExpressionAttributeNames=names,
+            ExpressionAttributeValues=values,
+        ),
+        "BatchGetItem": lambda db: db.batch_get_item(RequestItems={TABLE: {"Keys": [key(tenant)]}}),
+        "BatchWriteItem": lambda db: db.batch_write_item(
+            RequestItems={TABLE: [{"PutRequest": {"Item": key(tenant)}}]}
+        ),
+        "TransactWriteItems": lambda db: db.transact_write_items(TransactItems=[put(tenant)]),
+        "TransactGetItems": lambda db: db.transact_get_items(
+            TransactItems=[{"Get": {"TableName": TABLE, "Key": key(tenant)}}]
+        ),
+    }
+
+
+OUTSIDE: dict[str, Call] = {
+    "a transaction over two tenants": lambda db: db.transact_write_items(
+        TransactItems=[put(OWN), put(OTHER)]
+    ),
+    "a batch over two tenants": lambda db: db.batch_write_item(
+        RequestItems={TABLE: [{"PutRequest": {"Item": key(tenant)}} for tenant in (OWN, OTHER)]}
+    ),
+    "a scan": lambda db: db.scan(TableName=TABLE),
+    "a scan of the index": lambda db: db.scan(TableName=TABLE, IndexName="across_tenants"),
+    "a query of the index": lambda db: db.query(
+        TableName=TABLE,
+        IndexName="across_tenants",
+        KeyConditionExpression="#l = :l",
+        ExpressionAttributeNames={"#l": "list"},
+        ExpressionAttributeValues={":l": {"S": "TENANTS"}},
+    ),
+    "PartiQL": lambda db: db.execute_statement(
+        Statement=f"SELECT * FROM \"{TABLE}\" WHERE pk = 'TENANT#{OTHER}'"
+    ),
+    "the table's description": lambda db: db.describe_table(TableName=TABLE),
+    "a tenant whose name begins the same": lambda db: operations(f"{OWN}2")["UpdateItem"](db),
+    "an item outside any tenant": lambda db: db.update_item(
+        TableName=TABLE,
+        Key={"pk": {"S": "TENANTS"}, "sk": {"S": "X"}},
+        UpdateExpression="SET v = :v",
+        ExpressionAttributeValues={":v": {"S": "1"}},
+    ),
+}
+
+
+def is_allowed(call: Call, client: Any) -> bool:
+    try:
+        call(client)
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "AccessDeniedException":
+            raise
+        return False
+    return True
+
+
+def test_a_tenants_credentials_allow_what_its_function_does_and_nothing_in_another_tenant(
+    function: str,
+) -> None:
+    client = tenant_dynamodb(OWN)
+    own = {name for name, call in operations(OWN).items() if is_allowed(call, client)}
+    other = {name for name, call in operations(OTHER).items() if is_allowed(call, client)}
+    assert own == ALLOWED[function]
+    assert other == set()
+
+
+@pytest.mark.parametrize("attempt", OUTSIDE)
+def test_a_tenants_credentials_deny_what_does_not_name_its_partition(function: str, attempt: str) -> None:
+    assert not is_allowed(OUTSIDE[attempt], tenant_dynamodb(OWN))
+
+
+def test_a_function_without_a_tenant_reaches_nothing(function: str) -> None:
+    client = boto3.client("dynamodb")
+    assert not [name for name, call in operations(OWN).items() if is_allowed(call, client)]
+
+
+def test_the_emulator_allows_what_is_not_denied(root: Any) -> None:
+    """Else the other tests would prove nothing."""
+    assert all(is_allowed(call, root) for tenant in (OWN, OTHER) for call in operations(tenant).values())
+
+
+@pytest.mark.parametrize("function", ["create_user"], indirect=True)
+def test_everything_that_create_user_does_is_allowed(function: str) -> None:
+    client = tenant_dynamodb(OWN)
+    users, outbox = UserStore(client, TABLE), Outbox(client, TABLE)
+
+    def create(request: str) -> User:
+        created = users.create(OWN, ALICE, request=request)
+        assert created.event
+        outbox.remove([created.event])
+        return created.user
+
+    requests = IdempotentRequests(client, TABLE, OWN, LambdaContext("create_user"))
+    assert requests.create("key", ALICE, create) == requests.create("key", ALICE, create)
+
+
+@pytest.mark.parametrize("function", ["list_users"], indirect=True)
+def test_everything_that_list_users_does_is_allowed(function: str) -> None:
+    assert UserStore(tenant_dynamodb(OWN), TABLE).page(OWN, 50)
+
+
+def test_every_function_may_count_its_requests(function: str) -> None:
+    settings = RateLimitSettings(
+        TABLE_NAME=TABLE, RATE_LIMIT_PER_SECOND=1, RATE_LIMIT_BURST=5, RATE_LIMIT_OVERRIDES="{}"
+    )
+    taken = [RateLimiter(settings, tenant_dynamodb).take(OWN, function) for _ in range(3)]
+    assert all(quota and quota.admitted for quota in taken)
