@@ -27,7 +27,7 @@ class Publisher:
         self._producer: Any = None
 
     def publish(self, record: Record) -> None:
-        """Send a record and wait some seconds at most for Kafka to have it; UnavailableError if it has not."""
+        """Send a record and wait some seconds at most until Kafka has it; UnavailableError if it has not."""
         [error] = self.publish_all([record])
         if error is not None:
             raise UnavailableError("Kafka did not acknowledge the record.") from error
