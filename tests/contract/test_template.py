@@ -12,7 +12,7 @@ from kafka_esm.template import read_mappings
 from mesh import paths
 from pydantic import BaseModel
 from tenant_auth.settings import Settings as AuthSettings
-from users.settings import KafkaSettings, StoreSettings
+from users.settings import DeadLetterSettings, KafkaSettings, StoreSettings
 from vectors.settings import Settings as VectorsSettings
 
 from tests import sam
@@ -22,6 +22,7 @@ SETTINGS_OF: dict[str, type[BaseModel]] = {
     "tenant_auth.caller": AuthSettings,
     "users.store": StoreSettings,
     "users.publisher": KafkaSettings,
+    "users.dead_letters": DeadLetterSettings,
     "vectors.index": VectorsSettings,
 }
 REQUIREMENTS = {
