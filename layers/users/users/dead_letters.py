@@ -30,9 +30,10 @@ def send(poison: Sequence[Poison]) -> None:
     """
     if not poison:
         return
-    unsent = [error for error in _publisher().publish_all([dead_letter(each) for each in poison]) if error]
-    if unsent:
-        raise UnavailableError(f"Kafka did not acknowledge {len(unsent)} dead letters.") from unsent[0]
+    errors = [error for error in _publisher().publish_all([dead_letter(each) for each in poison]) if error]
+    if errors:
+        said = f"Kafka did not acknowledge {len(errors)} of {len(poison)} dead letters."
+        raise UnavailableError(said) from errors[0]
 
 
 def dead_letter(poison: Poison) -> Record:

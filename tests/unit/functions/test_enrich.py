@@ -134,7 +134,7 @@ def test_given_a_dead_letter_is_not_acknowledged_when_enriched_then_it_raises_an
     enrich: Function, kafka: FakeKafka, qdrant: FakeQdrant, step: Any
 ) -> None:
     kafka.fails_to = step
-    with pytest.raises(Exception, match="Kafka did not acknowledge 5 dead letters"):
+    with pytest.raises(Exception, match="Kafka did not acknowledge 5 of 5 dead letters"):
         enrich.invoke(POISON)
     assert enrich.logs(message="dead letter sent") == []
     kafka.fails_to = None
@@ -147,7 +147,7 @@ def test_given_one_dead_letter_is_not_acknowledged_when_enriched_then_it_raises_
     enrich: Function, kafka: FakeKafka
 ) -> None:
     kafka.refuses = {b"tenant-a:126"}
-    with pytest.raises(Exception, match="Kafka did not acknowledge 1 dead letters"):
+    with pytest.raises(Exception, match="Kafka did not acknowledge 1 of 5 dead letters"):
         enrich.invoke(POISON)
     kafka.refuses = set()
     enrich.invoke(POISON)
