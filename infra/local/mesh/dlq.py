@@ -1,6 +1,7 @@
 """The commands under `mesh dlq`."""
 
 import json
+import sys
 from collections import Counter
 from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,10 +17,12 @@ from mesh.state import load_running, lock
 if TYPE_CHECKING:
     from mesh.dead_letters import Letter
 
+_WIDTH = 200  # of what is no terminal: a pipe shall not cut the table
+
 app = typer.Typer(
     help="Records that could not be processed: look at them, send them again.", no_args_is_help=True
 )
-console = Console(soft_wrap=True, highlight=False)
+console = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDTH)
 
 Tenant = Annotated[str | None, typer.Option(help="Only those whose key or header names this tenant.")]
 Reason = Annotated[str | None, typer.Option(help="Only those for this reason, such as not-json.")]
@@ -122,11 +125,15 @@ def _row(letter: "Letter") -> dict[str, Any]:
 
 
 def _table(letters: "list[Letter]") -> Table:
-    shown = Table("place", "time", "reason", "error", "key", "origin")
+    shown = Table()
+    for name in ("place", "time", "reason"):
+        shown.add_column(name, no_wrap=True)
+    for name in ("error", "key", "origin"):
+        shown.add_column(name, overflow="fold")
     for letter in letters:
         place = letter.place + " (replayed)" * letter.replayed
-        said = [letter.notes.get(name, "") for name in ("time", "reason", "error")]
-        row = [place, *said, _text(letter.record.key), letter.origin]
+        time, reason, error = (letter.notes.get(name, "") for name in ("time", "reason", "error"))
+        row = [place, time.partition(".")[0], reason, error, _text(letter.record.key), letter.origin]
         shown.add_row(*(Text(_line(cell)) for cell in row))
     return shown
 

@@ -18,7 +18,8 @@ class Received(NamedTuple):
 
 def received(delivered: Mapping[str, Any]) -> Received:
     """Return a record of Lambda's Kafka event, its headers in order and as often as they are there."""
-    headers = [(name, _unsigned(value)) for header in delivered["headers"] for name, value in header.items()]
+    pairs = (pair for header in delivered.get("headers") or () for pair in header.items())
+    headers = [(name, _unsigned(value)) for name, value in pairs]
     record = Record(_decoded(delivered.get("key")), _decoded(delivered.get("value")), headers)
     return Received(delivered["topic"], delivered["partition"], delivered["offset"], record)
 
