@@ -166,6 +166,20 @@ def test_what_a_record_holds_does_not_reach_the_terminal_as_a_command(mesh: Mesh
     assert shown.endswith("value\n\\x1b[2J\\xff\\x9b[bold]\nsecond line\n")
 
 
+def test_what_is_no_dead_letter_is_listed_and_not_replayed(mesh: Mesh) -> None:
+    name = f"poison-{uuid4().hex[:12]}"
+    stranger = created(name, 1)
+    forged = stranger._replace(headers=[*stranger.headers, ("dlq-topic", b"no topic!")])
+    produce(mesh, [stranger, forged], "user.events.dlq")
+
+    places = [row["place"] for row in listed(mesh, "--tenant", name)]
+
+    assert len(places) == 2
+    for place in places:
+        assert f"{place} names no topic" in mesh.run("dlq", "replay", place, code=2)
+    assert "Sent again: no dead letters" in mesh.run("dlq", "replay", "--all", "--tenant", name)
+
+
 def test_what_cannot_be_done_is_said(mesh: Mesh, tmp_path: Path) -> None:
     for options, said in {
         ("show", "x"): "'x' is no place in the topic",

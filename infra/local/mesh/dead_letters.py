@@ -22,6 +22,7 @@ from mesh.errors import MeshError
 from mesh.state import State
 
 GROUP = "event-mesh.dlq"
+_TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
 _FETCH_WAIT_MS = 100
 _SILENCE_SECONDS = 10
 _SENT_AT_ONCE = 500
@@ -71,7 +72,7 @@ class Letter(NamedTuple):
     @property
     def is_dead(self) -> bool:
         """Whether it says where it came from: a record that somebody else has put here does not."""
-        return "topic" in self.notes
+        return _TOPIC.fullmatch(self.notes.get("topic", "")) is not None
 
     def is_of(self, choice: Choice) -> bool:
         """Whether it is meant; a tenant's is what the key or a header says to be."""
@@ -118,7 +119,9 @@ def replay(topic: Topic, letters: Sequence[Letter], remember_as: Choice | None =
     """
     for letter in letters:
         if not letter.is_dead:
-            raise MeshError(f"{letter.place} has no header dlq-topic: it does not say where it came from.")
+            raise MeshError(
+                f"{letter.place} names no topic in a header dlq-topic: nobody knows where it was."
+            )
     publishers = {
         name: Publisher(",".join(topic.servers), name) for name in {each.notes["topic"] for each in letters}
     }
@@ -126,7 +129,7 @@ def replay(topic: Topic, letters: Sequence[Letter], remember_as: Choice | None =
         for start in range(0, len(letters), _SENT_AT_ONCE):
             some = letters[start : start + _SENT_AT_ONCE]
             sent = list(_sent(publishers, some))
-            if sent and remember_as:
+            if sent and remember_as is not None:
                 _remember(topic, sent, remember_as)
             yield from sent
             if len(sent) < len(some):
@@ -180,7 +183,7 @@ def _at_end(consumer: Any, partition: TopicPartition) -> bool:
 
 
 def _letter(record: Any, replayed: dict[str, dict[int, int]]) -> Letter:
-    whole = Record(record.key, record.value, list(record.headers))
+    whole = Record(record.key, record.value, [(name, value or b"") for name, value in record.headers])
     said = notes(whole)
     choices = itertools.product((None, said.get("reason")), (None, *_tenants(whole)))
     groups = {Choice(*choice).group for choice in choices}
