@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from users.publisher import Publisher
 
 _PREFIX = "dlq-"
+_SENT_AT_ONCE = (
+    1_000  # a batch may have ten times as many: too many for the time that a publisher gives itself
+)
 
 
 class Poison(NamedTuple):
@@ -28,12 +31,12 @@ def send(poison: Sequence[Poison]) -> None:
 
     What was there already comes a second time when the batch is delivered again, with the same place.
     """
-    if not poison:
-        return
-    errors = [error for error in _publisher().publish_all([dead_letter(each) for each in poison]) if error]
-    if errors:
-        said = f"Kafka did not acknowledge {len(errors)} of {len(poison)} dead letters."
-        raise UnavailableError(said) from errors[0]
+    for start in range(0, len(poison), _SENT_AT_ONCE):
+        letters = [dead_letter(each) for each in poison[start : start + _SENT_AT_ONCE]]
+        errors = [error for error in _publisher().publish_all(letters) if error]
+        if errors:
+            said = f"Kafka did not acknowledge {len(errors)} of {len(letters)} dead letters."
+            raise UnavailableError(said) from errors[0]
 
 
 def dead_letter(poison: Poison) -> Record:

@@ -245,3 +245,13 @@ def test_given_the_collection_is_lost_when_enriched_then_it_raises_and_the_next_
         enrich.invoke(POISON)
     enrich.invoke(POISON)
     assert len(qdrant.payloads(COLLECTION)) == 2
+
+
+def test_given_more_poison_than_is_sent_at_once_when_enriched_then_all_of_it_is_sent(
+    enrich: Function, kafka: FakeKafka
+) -> None:
+    tombstone = user_created(ALICE)._replace(value=None)
+    enrich.invoke(delivered(*[tombstone] * 2_500))
+    offsets = [int(dict(letter.headers)["dlq-offset"]) for letter in kafka.records]
+    assert offsets == list(range(2_500))
+    assert len(kafka.producers) == 1
