@@ -1,47 +1,78 @@
 """Kafka topic `user.events` to Qdrant: embed each created user and make it searchable."""
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.data_classes import KafkaEvent, event_source
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from users.events import PoisonRecordError, UserCreated, parse
+from users import dead_letters
+from users.dead_letters import Poison
+from users.events import PoisonRecordError, Reason, UserCreated, parse
+from users.received import Received, received
 from vectors.embedder import embed
 from vectors.index import Entry, user_index
 
 logger = Logger()
 metrics = Metrics()
 
+Good = tuple[Received, UserCreated]
+
 
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics(capture_cold_start_metric=True)
 @event_source(data_class=KafkaEvent)
 def lambda_handler(event: KafkaEvent, context: LambdaContext) -> None:
-    """Index a batch: one embedding call, one upsert. A failure raises, and the batch is delivered again."""
-    created = list(readable(event))
-    if created:
-        vectors = embed([text_of(user) for user in created])
-        user_index().upsert([entry(user, vector) for user, vector in zip(created, vectors, strict=True)])
-    metrics.add_metric("UsersIndexed", MetricUnit.Count, len(created))
-    logger.info("batch indexed", users=len(created))
+    """Index the users of a batch, then send its poison to the dead-letter topic.
+
+    A failure raises, and the batch is delivered again: indexing twice changes nothing, and as the dead
+    letters come last, a Qdrant that fails does not make them twice.
+    """
+    good, poison = sorted_out(event)
+    poison += index(good)
+    dead_letters.send(poison)
+    report(users=len(good), poison=poison)
 
 
-def readable(event: KafkaEvent) -> Iterator[UserCreated]:
-    """Yield the events of a batch; a poison record is named in the log and passed over (the topic has it)."""
-    for record in event.records:
+def sorted_out(event: KafkaEvent) -> tuple[list[Good], list[Poison]]:
+    """Return the records of a batch that can be processed, and those that never can."""
+    good: list[Good] = []
+    poison: list[Poison] = []
+    for record in map(received, event.records):
         try:
-            value = record.decoded_value if record.get("value") is not None else None
-            yield parse(record.decoded_key, value, record.decoded_headers)
+            good.append((record, parse(*record.record)))
         except PoisonRecordError as error:
-            metrics.add_metric("PoisonRecords", MetricUnit.Count, 1)
-            logger.error(
-                "poison record passed over",
-                topic=record.topic,
-                partition=record.partition,
-                offset=record.offset,
-                reason=str(error),
-            )
+            poison.append(Poison(record, error))
+    return good, poison
+
+
+def index(good: Sequence[Good]) -> list[Poison]:
+    """Make users searchable, with one embedding call and one upsert; return those that Qdrant refuses."""
+    if not good:
+        return []
+    vectors = embed([text_of(user) for _, user in good])
+    refused = user_index().upsert(
+        [entry(user, vector) for (_, user), vector in zip(good, vectors, strict=True)]
+    )
+    error = PoisonRecordError(Reason.REFUSED, "the vector store refuses the user")
+    return [Poison(good[position][0], error) for position in refused]
+
+
+def report(users: int, poison: Sequence[Poison]) -> None:
+    """Count what was done, and name every dead letter: somebody has to look at it."""
+    for (topic, partition, offset, _), error in poison:
+        logger.error(
+            "dead letter sent",
+            topic=topic,
+            partition=partition,
+            offset=offset,
+            reason=error.reason,
+            error=str(error),
+        )
+    refused = sum(error.reason == Reason.REFUSED for _, error in poison)
+    metrics.add_metric("UsersIndexed", MetricUnit.Count, users - refused)
+    metrics.add_metric("DeadLetters", MetricUnit.Count, len(poison))
+    logger.info("batch indexed", users=users - refused, dead_letters=len(poison))
 
 
 def text_of(user: UserCreated) -> str:

@@ -42,7 +42,7 @@ FORBIDDEN: dict[str, st.SearchStrategy[Any]] = {
 def read(value: Any) -> UserCreated:
     """Parse a record whose key and headers are those of its value."""
     tenant, user = (value.get("tenantId"), value.get("id")) if isinstance(value, dict) else ("a", 1)
-    headers = {"ce_type": b"user.created", "ce_tenantid": str(tenant).encode()}
+    headers = [("ce_type", b"user.created"), ("ce_tenantid", str(tenant).encode())]
     return parse(f"{tenant}:{user}".encode(), json.dumps(value).encode(), headers)
 
 

@@ -10,7 +10,9 @@ import pytest
 from aws_lambda_powertools.utilities.data_classes import KafkaEvent
 from aws_lambda_powertools.utilities.parser.models import KafkaSelfManagedEventModel
 from mesh import paths
+from users.dead_letters import Poison, dead_letter
 from users.events import PoisonRecordError, parse, user_created
+from users.received import received
 
 from tests.people import ALICE
 
@@ -27,12 +29,21 @@ def read(event: dict[str, Any]) -> list[str]:
     """Say of every record whom it announces, or that it is poison."""
     said = []
     for record in KafkaEvent(event).records:
-        value = record.decoded_value if "value" in record else None
         try:
-            said.append(parse(record.decoded_key, value, record.decoded_headers).name)
+            said.append(parse(*received(record).record).name)
         except PoisonRecordError:
             said.append("poison")
     return said
+
+
+def poison(event: dict[str, Any]) -> list[Poison]:
+    found = []
+    for record in map(received, KafkaEvent(event).records):
+        try:
+            parse(*record.record)
+        except PoisonRecordError as error:
+            found.append(Poison(record, error))
+    return found
 
 
 def test_given_a_user_when_announced_then_the_headers_are_cloudevents_1_in_binary_mode() -> None:
@@ -84,3 +95,30 @@ def test_given_a_record_of_the_batches_when_compared_to_ours_then_it_has_the_sam
     ours = {name for name, _ in user_created(ALICE).headers}
     for record in KafkaEvent(batch(path)).records:
         assert ours <= set(record.decoded_headers)
+
+
+def test_given_poison_of_a_batch_when_it_is_a_dead_letter_then_it_has_the_shape_of_the_design() -> None:
+    (path,) = [path for path in BATCHES if path.stem == "poison_between_good"]
+    found = poison(batch(path))
+    assert [each.error.reason for each in found] == [
+        "not-json",
+        "no-value",
+        "tenant-mismatch",
+        "no-key",
+        "wrong-schema",
+    ]
+    for each in found:
+        letter = dead_letter(each)
+        assert letter[:2] == each.received.record[:2]
+        assert letter.headers[:-6] == each.received.record.headers
+        headers = {name: value.decode() for name, value in letter.headers[-6:]}
+        time = headers.pop("dlq-time")
+        assert headers == {
+            "dlq-reason": each.error.reason,
+            "dlq-error": str(each.error),
+            "dlq-topic": "user.events",
+            "dlq-partition": "0",
+            "dlq-offset": str(each.received.offset),
+        }
+        assert time.endswith("Z")
+        assert datetime.fromisoformat(time).tzinfo == UTC

@@ -13,7 +13,7 @@ from mesh import paths
 from pydantic import BaseModel
 from tenant_auth.settings import RateLimitSettings, TenantRoleSettings
 from tenant_auth.settings import Settings as AuthSettings
-from users.settings import KafkaSettings, StoreSettings
+from users.settings import DeadLetterSettings, KafkaSettings, StoreSettings
 from vectors.settings import Settings as VectorsSettings
 
 from tests import sam
@@ -26,6 +26,7 @@ SETTINGS_OF: dict[str, type[BaseModel]] = {
     "tenant_auth.rate_limit": RateLimitSettings,
     "users.outbox": StoreSettings,
     "users.publisher": KafkaSettings,
+    "users.dead_letters": DeadLetterSettings,
     "vectors.index": VectorsSettings,
 }
 REQUIREMENTS = {

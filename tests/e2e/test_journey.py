@@ -109,7 +109,7 @@ def test_a_poison_record_does_not_hold_up_the_good_ones(mesh: Mesh, tenant: NewT
     client.create("after@x.dev", "After", "came after the poison")
 
     assert becomes_searchable(client, "came after the poison")
-    assert wait_until(lambda: "poison record passed over" in mesh.run("logs", "enrich"), SEARCHABLE_SECONDS)
+    assert wait_until(lambda: "dead letter sent" in mesh.run("logs", "enrich"), SEARCHABLE_SECONDS)
 
 
 def test_nothing_is_lost_while_qdrant_does_not_answer(mesh: Mesh, tenant: NewTenant) -> None:

@@ -21,8 +21,8 @@ class Sent(NamedTuple):
     """A record that a producer was given."""
 
     topic: str
-    key: bytes
-    value: bytes
+    key: bytes | None
+    value: bytes | None
     headers: list[tuple[str, bytes]]
 
 
@@ -53,7 +53,7 @@ class FakeProducer:
         self._kafka = kafka
 
     def send(
-        self, topic: str, value: bytes, key: bytes, headers: list[tuple[str, bytes]]
+        self, topic: str, value: bytes | None, key: bytes | None, headers: list[tuple[str, bytes]]
     ) -> "FakeAcknowledgement":
         if self._kafka.fails_to == "send":
             raise KafkaTimeoutError("no metadata")
@@ -85,12 +85,16 @@ class Request(NamedTuple):
 
 
 class FakeQdrant:
-    """A Qdrant in memory: `client` stands for the class QdrantClient; it can be down, or lose its data."""
+    """A Qdrant in memory: `client` stands for the class QdrantClient.
+
+    It can be down, lose its data, or refuse a request with a user of these names.
+    """
 
     def __init__(self) -> None:
         self.memory = QdrantClient(":memory:")
         self.requests: list[Request] = []
         self.down = False
+        self.refuses: dict[str, int] = {}
         self.options: dict[str, Any] = {}
 
     def client(self, **options: Any) -> "FakeQdrant":
@@ -115,6 +119,8 @@ class FakeQdrant:
             self.requests.append(Request(operation, arguments, options))
             if self.down:
                 raise ResponseHandlingException(httpx.ConnectError("http://10.0.0.7:6333 refused"))
+            for status in (status for name, status in self.refuses.items() if name in str(arguments)):
+                raise http_error(status, "refused on request")
             try:
                 with warnings.catch_warnings(action="ignore"):  # the client in memory has no payload index
                     return method(*arguments, **options)

@@ -26,6 +26,9 @@ _RESTARTABLE = {components.QDRANT, components.POLLER, components.SCHEDULE}
 
 _INVOKERS = {components.POLLER, components.SCHEDULE}
 
+# A record that Lambda delivers (6 MB as base64) fits with a dead letter's headers.
+_DEAD_LETTER_BYTES = 8 * 2**20
+
 
 @dataclass(frozen=True)
 class Ports:
@@ -148,8 +151,12 @@ def _deploy(state: State, sources: str, progress: Progress) -> None:
     given = _given(state)
     components.check_mapping(given)
     values = deploy.resolved(given)
-    progress("Creating topic and collection")
-    _create_topic(values)
+    progress("Creating topics and collection")
+    servers = values["KafkaBootstrapServers"]
+    _create_topic(servers, NewTopic(values["UserEventsTopic"], int(values["UserEventsPartitions"]), 1))
+    # One partition: dead letters are few, and are read in the order in which they came.
+    dead_letters = {"max.message.bytes": str(_DEAD_LETTER_BYTES)}
+    _create_topic(servers, NewTopic(values["DeadLetterTopic"], 1, 1, topic_configs=dead_letters))
     _create_collection(values)
     progress("Deploying the template")
     state.api_url = deploy.deploy(state.aws_endpoint_url, given)
@@ -169,18 +176,17 @@ def _deploy(state: State, sources: str, progress: Progress) -> None:
     state.save()
 
 
-def _create_topic(values: dict[str, str]) -> None:
-    topic, servers = values["UserEventsTopic"], values["KafkaBootstrapServers"]
+def _create_topic(servers: str, topic: NewTopic) -> None:
     try:
         admin = KafkaAdminClient(bootstrap_servers=servers.split(","))
         try:
-            admin.create_topics([NewTopic(topic, int(values["UserEventsPartitions"]), 1)])
+            admin.create_topics([topic])
         except TopicAlreadyExistsError:
             return
         finally:
             admin.close()
     except KafkaError as error:
-        raise MeshError(f"Cannot create the topic {topic} at {servers}: {error}") from error
+        raise MeshError(f"Cannot create the topic {topic.name} at {servers}: {error}") from error
 
 
 def _create_collection(values: dict[str, str]) -> None:

@@ -1,13 +1,16 @@
 """The contract of the topic `user.events`: CloudEvents 1.0, Kafka binding, binary mode.
 
-The value's schema is `schemas/user.created.v1.json`; producer and consumer are both tested against it.
+The value's schema is `schemas/user.created.v1.json`; producer and consumer are both tested against it. A
+record that breaks the contract is poison, for one of the reasons in `Reason`.
 Source: https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/kafka-protocol-binding.md
 """
 
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Annotated, NamedTuple
+from enum import StrEnum
+from typing import Annotated, Any, NamedTuple
 from uuid import uuid4
 
 from pydantic import (
@@ -20,12 +23,15 @@ from pydantic import (
     ValidationError,
 )
 from pydantic.alias_generators import to_camel
+from pydantic_core import from_json
 
 from users.model import User
 
 USER_CREATED = "user.created"
 _SOURCE = "/users/create"
 _SPEC_VERSION = "1.0"
+_CONTEXT = "ce_"  # how the names of all CloudEvents attributes start
+_KEY = re.compile(rb"[a-z0-9][a-z0-9-]{0,62}:[1-9][0-9]*")
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
@@ -54,8 +60,29 @@ class Record(NamedTuple):
     headers: list[tuple[str, bytes]]
 
 
+class Reason(StrEnum):
+    """Why a record can never be processed: a code that is never renamed, since dead letters keep it."""
+
+    REPEATED_HEADER = "repeated-header"  # a ce_ header is there twice: neither may win
+    MISSING_HEADER = "missing-header"  # no ce_type or no ce_tenantid
+    WRONG_SPECVERSION = "wrong-specversion"  # CloudEvents, but not 1.0
+    UNKNOWN_TYPE = "unknown-type"  # ce_type is not user.created
+    NO_VALUE = "no-value"  # a tombstone
+    NOT_JSON = "not-json"  # or JSON that two readers may read differently
+    WRONG_SCHEMA = "wrong-schema"  # JSON, and not the schema's
+    NO_KEY = "no-key"
+    WRONG_KEY = "wrong-key"  # the key is not <tenant>:<id>
+    TENANT_MISMATCH = "tenant-mismatch"  # key or ce_tenantid name another tenant than the value
+    ID_MISMATCH = "id-mismatch"  # the key names another user than the value
+    REFUSED = "refused"  # a valid event that the vector store refuses
+
+
 class PoisonRecordError(ValueError):
     """The record can never be processed; the message says why, without the record's content."""
+
+    def __init__(self, reason: Reason, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 def user_created(user: User, traceparent: str | None = None) -> Record:
@@ -79,26 +106,74 @@ def user_created(user: User, traceparent: str | None = None) -> Record:
     )
 
 
-def parse(key: bytes | None, value: bytes | None, headers: Mapping[str, bytes]) -> UserCreated:
+def parse(key: bytes | None, value: bytes | None, headers: Sequence[tuple[str, bytes]]) -> UserCreated:
     """Return the event in a record.
 
     Raises PoisonRecordError where the record is not a `user.created` event of version 1 whose key, header
     and value name the same tenant.
     """
-    if headers.get("ce_type") != USER_CREATED.encode():
-        raise PoisonRecordError(f"the type is not {USER_CREATED!r}")
-    if value is None:
-        raise PoisonRecordError("there is no value")
+    tenant = _tenant_of(headers)
+    event = _read(value)
+    _check_key(key, event)
+    if tenant != event.tenant_id.encode():
+        raise PoisonRecordError(
+            Reason.TENANT_MISMATCH, "the header ce_tenantid is not the tenant in the value"
+        )
+    return event
+
+
+def read_json(value: bytes) -> Any:
+    """Return what all readers of JSON agree on: no NaN, no lone surrogate, no member there twice."""
     try:
-        event = UserCreated.model_validate_json(value)
+        read = from_json(value, allow_inf_nan=False)
+        json.loads(value.decode(), object_pairs_hook=_unique)  # the one thing that from_json lets pass
+    except ValueError as error:
+        raise PoisonRecordError(Reason.NOT_JSON, f"the value is not JSON: {error}") from None
+    return read
+
+
+def _unique(members: list[tuple[str, Any]]) -> None:
+    if len({name for name, _ in members}) < len(members):
+        raise ValueError("a member is there twice")
+
+
+def _tenant_of(headers: Sequence[tuple[str, bytes]]) -> bytes:
+    """Check the CloudEvents attributes and return the tenant in them."""
+    attributes = [(name, value) for name, value in headers if name.startswith(_CONTEXT)]
+    context = dict(attributes)
+    if len(context) < len(attributes):
+        raise PoisonRecordError(Reason.REPEATED_HEADER, "a ce_ header is there more than once")
+    for name in ("ce_type", "ce_tenantid"):
+        if name not in context:
+            raise PoisonRecordError(Reason.MISSING_HEADER, f"there is no header {name}")
+    if context.get("ce_specversion", _SPEC_VERSION.encode()) != _SPEC_VERSION.encode():
+        raise PoisonRecordError(Reason.WRONG_SPECVERSION, f"ce_specversion is not {_SPEC_VERSION!r}")
+    if context["ce_type"] != USER_CREATED.encode():
+        raise PoisonRecordError(Reason.UNKNOWN_TYPE, f"the type is not {USER_CREATED!r}")
+    return context["ce_tenantid"]
+
+
+def _read(value: bytes | None) -> UserCreated:
+    if value is None:
+        raise PoisonRecordError(Reason.NO_VALUE, "there is no value")
+    try:
+        return UserCreated.model_validate(read_json(value))
     except ValidationError as error:
         problems = (f"{'.'.join(map(str, e['loc'])) or 'value'}: {e['msg']}" for e in error.errors())
-        raise PoisonRecordError("the value is not valid: " + "; ".join(problems)) from None
+        raise PoisonRecordError(
+            Reason.WRONG_SCHEMA, "the value is not valid: " + "; ".join(problems)
+        ) from None
+
+
+def _check_key(key: bytes | None, event: UserCreated) -> None:
+    if key is None:
+        raise PoisonRecordError(Reason.NO_KEY, "there is no key")
+    if not _KEY.fullmatch(key):
+        raise PoisonRecordError(Reason.WRONG_KEY, "the key is not a tenant and an id")
+    if key.partition(b":")[0] != event.tenant_id.encode():
+        raise PoisonRecordError(Reason.TENANT_MISMATCH, "the key is not of the tenant in the value")
     if key != _key(event.tenant_id, event.id):
-        raise PoisonRecordError("the key is not the tenant and id in the value")
-    if headers.get("ce_tenantid") != event.tenant_id.encode():
-        raise PoisonRecordError("the header ce_tenantid is not the tenant in the value")
-    return event
+        raise PoisonRecordError(Reason.ID_MISMATCH, "the key is not of the id in the value")
 
 
 def _key(tenant_id: str, user_id: int) -> bytes:

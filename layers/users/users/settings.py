@@ -30,3 +30,10 @@ class KafkaSettings(_Environment):
 
     kafka_bootstrap_servers: str
     user_events_topic: str
+
+
+class DeadLetterSettings(_Environment):
+    """Where records go that can never be processed."""
+
+    kafka_bootstrap_servers: str
+    dead_letter_topic: str

@@ -7,7 +7,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 import httpx
 from qdrant_client import QdrantClient, models
-from qdrant_client.http.exceptions import ApiException
+from qdrant_client.http.exceptions import ApiException, UnexpectedResponse
 
 from vectors.collection import TENANT_FIELD, ensure_collection
 from vectors.embedder import Vector
@@ -16,6 +16,7 @@ from vectors.settings import settings
 
 _NAMESPACE = uuid5(NAMESPACE_URL, "event-mesh/user_embeddings")
 _TIMEOUT_SECONDS = 5
+_REFUSED = (400, 413, 422)  # what is wrong with the points themselves: no other answer is to be expected
 
 
 class Entry(NamedTuple):
@@ -51,8 +52,26 @@ class UserIndex:
         self._client = client
         self._collection = collection
 
-    def upsert(self, entries: Sequence[Entry]) -> None:
-        """Store all entries with one request, each under its own tenant; UnavailableError if Qdrant fails."""
+    def upsert(self, entries: Sequence[Entry]) -> list[int]:
+        """Store all entries with one request, each under its own tenant; UnavailableError if Qdrant fails.
+
+        A request that Qdrant refuses is halved, until the entry that it cannot take is alone. Returns the
+        positions of such entries.
+        """
+        try:
+            self._put(entries)
+        except (ApiException, httpx.HTTPError) as error:
+            if not (isinstance(error, UnexpectedResponse) and error.status_code in _REFUSED):
+                user_index.cache_clear()
+                raise UnavailableError("Qdrant did not store the embeddings.") from error
+        else:
+            return []
+        if len(entries) == 1:
+            return [0]
+        half = len(entries) // 2
+        return [*self.upsert(entries[:half]), *(half + n for n in self.upsert(entries[half:]))]
+
+    def _put(self, entries: Sequence[Entry]) -> None:
         points = [
             models.PointStruct(
                 id=str(point_id(entry.tenant_id, entry.user_id)),
@@ -68,11 +87,7 @@ class UserIndex:
             )
             for entry in entries
         ]
-        try:
-            self._client.upsert(self._collection, points, wait=True)
-        except (ApiException, httpx.HTTPError) as error:
-            user_index.cache_clear()
-            raise UnavailableError("Qdrant did not store the embeddings.") from error
+        self._client.upsert(self._collection, points, wait=True)
 
     def count(self, tenant_id: str) -> int:
         """Return how many users of the tenant are in the index; UnavailableError if Qdrant fails."""

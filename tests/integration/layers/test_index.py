@@ -60,6 +60,26 @@ def test_a_redelivered_batch_changes_nothing(environment: str, qdrant: str) -> N
     assert {str(point.id) for point in stored} == {str(point_id("a", 1)), str(point_id("b", 1))}
 
 
+def test_an_entry_that_qdrant_cannot_take_is_named_and_the_others_are_stored(environment: str) -> None:
+    users = index.user_index()
+    entries = [entry("a", number, hot=0) for number in range(1, 8)]
+    entries[4] = entries[4]._replace(vector=[1.0])
+
+    assert users.upsert(entries) == [4]
+
+    assert sorted(hit.user_id for hit in users.search("a", vector(0), 50)) == [1, 2, 3, 4, 6, 7]
+
+
+@pytest.mark.parametrize("text", ["\0", "\uffff", "\ue000", "\u202e", "\U0010ffff", " ", "x" * 1_000_000])
+def test_no_text_that_the_contract_lets_pass_is_refused(environment: str, text: str) -> None:
+    strange = entry("a", 1, hot=0, name=text)._replace(email=text, profile=text)
+
+    assert index.user_index().upsert([strange]) == []
+
+    [hit] = index.user_index().search("a", vector(0), 5)
+    assert (hit.name, hit.email, hit.profile) == (text, text, text)
+
+
 def test_another_model_is_refused(environment: str, qdrant: str) -> None:
     index.user_index()
     other = Settings(

@@ -40,7 +40,7 @@ def consume(bootstrap_servers: str, records: int) -> list[UserCreated]:
     )
     found = []
     for record in consumer:
-        found.append(parse(record.key, record.value, dict(record.headers)))
+        found.append(parse(record.key, record.value, record.headers))
         if len(found) == records:
             break
     consumer.close()

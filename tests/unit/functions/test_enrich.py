@@ -1,13 +1,18 @@
 """The topic user.events to Qdrant: a batch is one embedding call and one upsert."""
 
 import json
+import sys
 from typing import Any
 
 import pytest
 from mesh import paths
+from users.events import user_created
 
+from tests.kafka import delivered
+from tests.people import ALICE
+from tests.poison import KINDS
 from tests.unit.conftest import ColdStart, Function
-from tests.unit.fakes import FakeModel, FakeQdrant
+from tests.unit.fakes import FakeKafka, FakeModel, FakeQdrant
 
 pytestmark = pytest.mark.filterwarnings("ignore:No application metrics")  # Powertools, when a batch raises
 
@@ -16,7 +21,7 @@ COLLECTION = "user_embeddings"
 
 
 @pytest.fixture
-def enrich(qdrant: FakeQdrant, model: FakeModel, cold_start: ColdStart) -> Function:
+def enrich(kafka: FakeKafka, qdrant: FakeQdrant, model: FakeModel, cold_start: ColdStart) -> Function:
     return cold_start("enrich")
 
 
@@ -27,6 +32,7 @@ def event(name: str) -> dict[str, Any]:
 
 TWO_PARTITIONS = event("two_partitions.json")
 POISON = event("poison_between_good.json")
+REASONS = ["not-json", "no-value", "tenant-mismatch", "no-key", "wrong-schema"]
 
 
 def test_given_two_partitions_when_enriched_then_each_user_is_a_point_of_its_tenant(
@@ -72,7 +78,14 @@ def test_given_a_batch_when_enriched_then_it_is_one_embedding_call_and_one_upser
         "Zoë Müller. Kinderärztin · pediatric nurse",
     ]
     assert qdrant.operations().count("upsert") == 1
-    assert enrich.metrics()[-1]["UsersIndexed"] == [3]
+    assert (enrich.metrics()[-1]["UsersIndexed"], enrich.metrics()[-1]["DeadLetters"]) == ([3], [0])
+
+
+def test_given_only_good_records_when_enriched_then_kafka_is_not_even_imported(
+    enrich: Function, kafka: FakeKafka
+) -> None:
+    enrich.invoke(TWO_PARTITIONS)
+    assert (kafka.connections, "users.publisher" in sys.modules) == (0, False)
 
 
 def test_given_a_batch_when_delivered_again_then_nothing_changes(
@@ -93,12 +106,101 @@ def test_given_poison_between_good_records_when_enriched_then_the_good_are_index
 
 def test_given_poison_when_enriched_then_each_is_logged_by_its_place_and_reason(enrich: Function) -> None:
     enrich.invoke(POISON)
-    lines = enrich.logs(level="ERROR", message="poison record passed over")
+    lines = enrich.logs(level="ERROR", message="dead letter sent")
     places = [(line["topic"], line["partition"], line["offset"]) for line in lines]
     assert places == [("user.events", 0, offset) for offset in range(21, 26)]
-    reasons = ["Invalid JSON", "there is no value", "the key is not", "the key is not", "not valid: id"]
-    assert all(reason in line["reason"] for reason, line in zip(reasons, lines, strict=True))
-    assert enrich.metrics()[-1]["PoisonRecords"] == [1] * 5
+    assert [line["reason"] for line in lines] == REASONS
+    assert all(line["error"] for line in lines)
+    assert enrich.metrics()[-1]["DeadLetters"] == [5]
+
+
+def test_given_poison_when_enriched_then_each_is_in_the_dead_letter_topic_once(
+    enrich: Function, kafka: FakeKafka
+) -> None:
+    enrich.invoke(POISON)
+    assert {letter.topic for letter in kafka.records} == {"user.events.dlq"}
+    assert [dict(letter.headers)["dlq-offset"] for letter in kafka.records] == [
+        b"21",
+        b"22",
+        b"23",
+        b"24",
+        b"25",
+    ]
+    assert [dict(letter.headers)["dlq-reason"].decode() for letter in kafka.records] == REASONS
+
+
+@pytest.mark.parametrize("step", ["connect", "send", "acknowledge"])
+def test_given_a_dead_letter_is_not_acknowledged_when_enriched_then_it_raises_and_the_next_delivery_sends_it(
+    enrich: Function, kafka: FakeKafka, qdrant: FakeQdrant, step: Any
+) -> None:
+    kafka.fails_to = step
+    with pytest.raises(Exception, match="Kafka did not acknowledge 5 of 5 dead letters"):
+        enrich.invoke(POISON)
+    assert enrich.logs(message="dead letter sent") == []
+    kafka.fails_to = None
+    enrich.invoke(POISON)
+    assert len(kafka.records) == 5
+    assert len(qdrant.payloads(COLLECTION)) == 2
+
+
+def test_given_one_dead_letter_is_not_acknowledged_when_enriched_then_it_raises_and_none_is_lost(
+    enrich: Function, kafka: FakeKafka
+) -> None:
+    kafka.refuses = {b"tenant-a:126"}
+    with pytest.raises(Exception, match="Kafka did not acknowledge 1 of 5 dead letters"):
+        enrich.invoke(POISON)
+    kafka.refuses = set()
+    enrich.invoke(POISON)
+    offsets = [dict(letter.headers)["dlq-offset"] for letter in kafka.records]
+    assert set(offsets) == {b"21", b"22", b"23", b"24", b"25"}
+
+
+def test_given_qdrant_is_down_when_poison_is_enriched_then_no_dead_letter_is_sent_until_the_good_are_in(
+    enrich: Function, kafka: FakeKafka, qdrant: FakeQdrant
+) -> None:
+    qdrant.down = True
+    with pytest.raises(Exception, match="Qdrant did not open the collection"):
+        enrich.invoke(POISON)
+    assert kafka.records == []
+    qdrant.down = False
+    enrich.invoke(POISON)
+    assert len(kafka.records) == 5
+
+
+@pytest.mark.parametrize("status", [400, 413, 422])
+def test_given_qdrant_refuses_one_user_when_enriched_then_it_is_a_dead_letter_and_the_others_are_indexed(
+    enrich: Function, kafka: FakeKafka, qdrant: FakeQdrant, status: int
+) -> None:
+    qdrant.refuses = {"Bob Okafor": status}
+    enrich.invoke(TWO_PARTITIONS)
+    assert {point["name"] for point in qdrant.payloads(COLLECTION).values()} == {"Alice Chen", "Zoë Müller"}
+    (letter,) = kafka.records
+    assert (letter.key, dict(letter.headers)["dlq-reason"]) == (b"tenant-b:123", b"refused")
+    metrics = enrich.metrics()[-1]
+    assert (metrics["UsersIndexed"], metrics["DeadLetters"]) == ([2], [1])
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 429, 500, 503])
+def test_given_qdrant_fails_for_another_reason_when_enriched_then_it_raises(
+    enrich: Function, kafka: FakeKafka, qdrant: FakeQdrant, status: int
+) -> None:
+    qdrant.refuses = {"Bob Okafor": status}
+    with pytest.raises(Exception, match="Qdrant did not store the embeddings"):
+        enrich.invoke(TWO_PARTITIONS)
+    assert kafka.records == []
+
+
+def test_given_every_kind_of_poison_when_enriched_then_each_is_a_dead_letter_for_its_reason(
+    enrich: Function, kafka: FakeKafka, qdrant: FakeQdrant
+) -> None:
+    spoilt = [kind.spoil(user_created(ALICE)) for kind in KINDS.values()]
+    enrich.invoke(delivered(*spoilt, user_created(ALICE)))
+    assert len(qdrant.payloads(COLLECTION)) == 1
+    reasons = [dict(letter.headers)["dlq-reason"].decode() for letter in kafka.records]
+    assert reasons == [kind.reason for kind in KINDS.values()]
+    assert [(letter.key, letter.value) for letter in kafka.records] == [
+        (key, value) for key, value, _ in spoilt
+    ]
 
 
 @pytest.mark.parametrize("content", ["Forged", "forged@", "No Key", "no@", "not json", "tenant-b"])
@@ -143,3 +245,13 @@ def test_given_the_collection_is_lost_when_enriched_then_it_raises_and_the_next_
         enrich.invoke(POISON)
     enrich.invoke(POISON)
     assert len(qdrant.payloads(COLLECTION)) == 2
+
+
+def test_given_more_poison_than_is_sent_at_once_when_enriched_then_all_of_it_is_sent(
+    enrich: Function, kafka: FakeKafka
+) -> None:
+    tombstone = user_created(ALICE)._replace(value=None)
+    enrich.invoke(delivered(*[tombstone] * 2_500))
+    offsets = [int(dict(letter.headers)["dlq-offset"]) for letter in kafka.records]
+    assert offsets == list(range(2_500))
+    assert len(kafka.producers) == 1
