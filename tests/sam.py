@@ -9,6 +9,8 @@ from mesh import paths
 FUNCTION = "AWS::Serverless::Function"
 TABLE_NAME = "event-mesh-users"
 _DEPLOYMENT = {
+    "Environment": "development",
+    "AuthMode": "dev",
     "KafkaBootstrapServers": "kafka-0:9092,kafka-1:9092",
     "KafkaSecretArn": "arn:aws:secretsmanager:us-east-1:000000000000:secret:kafka",
     "QdrantUrl": "http://qdrant:6333",
@@ -44,6 +46,21 @@ def environment(function: str) -> dict[str, str]:
     shared = template()["Globals"]["Function"]["Environment"]["Variables"]
     own = functions()[function]["Environment"]["Variables"]
     return {name: str(value) for name, value in resolve({**shared, **own}).items()}
+
+
+def broken_rules(given: dict[str, str]) -> set[str]:
+    """Return the names of the rules that refuse a deployment with these parameters."""
+    defaults = {name: rule.get("Default") for name, rule in template()["Parameters"].items()}
+
+    def holds(condition: Any) -> bool:
+        return intrinsics.holds("It", intrinsics.Scope({**defaults, **given}, {}, {"It": condition})) is True
+
+    return {
+        name
+        for name, rule in template()["Rules"].items()
+        if holds(rule["RuleCondition"])
+        and not all(holds(assertion["Assert"]) for assertion in rule["Assertions"])
+    }
 
 
 def resolve(value: Any) -> Any:

@@ -15,7 +15,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from tenant_auth.caller import AuthenticationError, current_caller
+from tenant_auth.caller import AuthenticationError, KeysUnavailableError, current_caller
 from tenant_auth.problems import Handler, answer, http_error, problem, responses, validation_error
 
 MAX_BODY_BYTES = 64 * 1024
@@ -93,6 +93,7 @@ def create_app(title: str, problems: Mapping[int | type[Exception], Handler]) ->
         responses=responses(500),
         exception_handlers={
             AuthenticationError: answer(401),
+            KeysUnavailableError: answer(503, "Tokens cannot be verified now. Please try again."),
             HTTPException: http_error,
             RequestValidationError: validation_error,
             **problems,
