@@ -11,6 +11,7 @@ ENVIRONMENTS = ROOT / ".venvs"
 HOME = Path(os.environ.get("MESH_HOME", ROOT / ".mesh"))
 STATE = HOME / "state.json"
 LOCK = HOME / "lock"
+ISSUER_KEY = HOME / "issuer.pem"
 LOGS = HOME / "logs"
 DATA = HOME / "data"
 TEMPORARY = HOME / "tmp"

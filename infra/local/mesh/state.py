@@ -43,6 +43,7 @@ class State:
     api_url: str = ""
     poller_url: str = ""
     sources: str = ""
+    parameters: dict[str, str] = field(default_factory=dict)
     components: list[Component] = field(default_factory=list)
 
     @property

@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 from rich.table import Table
 
-from mesh import components
+from mesh import components, deploy
 from mesh.state import Component, State
 
 _STYLES = {"running": "green", "external": "cyan"}
@@ -29,6 +29,7 @@ def report(state: State) -> dict[str, Any]:
     return {
         "state": state.state if healthy else "degraded",
         "api_url": state.api_url,
+        "auth_mode": deploy.parameters(state)["AuthMode"],
         "kafka_bootstrap_servers": state.kafka_bootstrap_servers,
         "qdrant_url": state.qdrant_url,
         "aws_endpoint_url": state.aws_endpoint_url,
