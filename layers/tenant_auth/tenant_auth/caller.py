@@ -79,9 +79,12 @@ _bearer = HTTPBearer(
 
 
 def current_caller(request: Request, _documented: Annotated[object, Security(_bearer)] = None) -> Caller:
-    """Return the caller of `request`, and put the tenant on every log line from here on."""
-    caller = authenticate(request.headers.get("authorization"))
-    _logger.append_keys(tenant=caller.tenant_id)
+    """Return the caller of `request`, verified once, and put the tenant on every log line from here on."""
+    caller: Caller | None = getattr(request.state, "caller", None)
+    if caller is None:
+        caller = authenticate(request.headers.get("authorization"))
+        request.state.caller = caller
+        _logger.append_keys(tenant=caller.tenant_id)
     return caller
 
 

@@ -62,6 +62,21 @@ def test_given_no_good_token_when_called_then_401(endpoint: Endpoint, authorizat
     assert answer.headers["www-authenticate"] == "Bearer"
 
 
+def test_given_a_token_when_called_then_it_is_verified_once(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tenant_auth import caller
+
+    verified = []
+    authenticate = caller.authenticate
+    monkeypatch.setattr(
+        caller, "authenticate", lambda header: verified.append(header) or authenticate(header)
+    )
+    endpoint.call(token="tenant-a:user-1")
+    endpoint.call(token="tenant-b:user-2")
+    assert verified == ["Bearer tenant-a:user-1", "Bearer tenant-b:user-2"]
+
+
 def test_given_signed_tokens_when_called_then_the_claims_count_and_a_dev_token_is_401(
     endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
