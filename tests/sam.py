@@ -11,6 +11,8 @@ TABLE_NAME = "event-mesh-users"
 MOTO_ACCOUNT = "123456789012"  # a role's session sees the tables of the role's account
 TABLE_PROPERTIES = ("BillingMode", "AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes")
 _DEPLOYMENT = {
+    "Environment": "development",
+    "AuthMode": "dev",
     "KafkaBootstrapServers": "kafka-0:9092,kafka-1:9092",
     "KafkaSecretArn": "arn:aws:secretsmanager:us-east-1:000000000000:secret:kafka",
     "QdrantUrl": "http://qdrant:6333",
@@ -52,6 +54,21 @@ def _text(value: Any) -> str:
     if isinstance(value, intrinsics.Unresolved):  # the ARN of a role
         return f"arn:aws:iam::{MOTO_ACCOUNT}:role/{value.resource}"
     return str(value)
+
+
+def broken_rules(given: dict[str, str]) -> set[str]:
+    """Return the names of the rules that refuse a deployment with these parameters."""
+    defaults = {name: rule.get("Default") for name, rule in template()["Parameters"].items()}
+
+    def holds(condition: Any) -> bool:
+        return intrinsics.holds("It", intrinsics.Scope({**defaults, **given}, {}, {"It": condition})) is True
+
+    return {
+        name
+        for name, rule in template()["Rules"].items()
+        if holds(rule["RuleCondition"])
+        and not all(holds(assertion["Assert"]) for assertion in rule["Assertions"])
+    }
 
 
 def resolve(value: Any) -> Any:

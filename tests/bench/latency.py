@@ -13,7 +13,7 @@ from functools import partial
 import httpx
 import psutil
 from mesh import deploy, paths
-from mesh.client import TenantClient
+from mesh.client import TenantClient, client_of
 from mesh.process import wait_until
 from mesh.state import State, load_running
 from qdrant_client import QdrantClient, models
@@ -74,10 +74,10 @@ def memory_mb(state: State) -> float:
 def main() -> None:
     """Measure and print."""
     state = load_running()
-    values = deploy.resolved(deploy.parameters(state.kafka_bootstrap_servers, state.qdrant_url))
+    values = deploy.resolved(deploy.parameters(state))
     embed = local_embedder(values)
     qdrant = QdrantClient(url=state.qdrant_url, check_compatibility=False, limits=httpx.Limits())
-    with TenantClient(state.api_url, f"bench-{secrets.token_hex(3)}") as client:
+    with client_of(state, f"bench-{secrets.token_hex(3)}") as client:
         for number in range(USERS):
             client.create(f"u{number}@x.dev", f"User {number}", f"does thing number {number}")
         wait_until(lambda: len(client.search("anyone", 50)) == 50, 60)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from kafka_esm.template import read_mappings
 from mesh import paths
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 from tenant_auth.settings import RateLimitSettings, TenantRoleSettings
 from tenant_auth.settings import Settings as AuthSettings
 from users.settings import DeadLetterSettings, KafkaSettings, StoreSettings
@@ -33,6 +33,11 @@ REQUIREMENTS = {
     "tenant-auth": "layers/tenant_auth",
     "users": "layers/users",
     "vectors": "layers/vectors",
+}
+SETTING_OF = {  # of the parameters that say how a caller is known
+    parameter["Ref"]: variable
+    for variable, parameter in sam.functions()["search"]["Environment"]["Variables"].items()
+    if variable.startswith(("AUTH_", "JWT_", "ENVIRONMENT"))
 }
 LAYERS = {"TenantAuthLayer": "tenant_auth", "UsersLayer": "users", "VectorsLayer": "vectors"}
 ImportedBy = Callable[[str], frozenset[str]]
@@ -99,6 +104,39 @@ def test_the_mapping_reads_the_producers_topic_from_its_beginning_as_a_group_of_
     assert mapping["Topics"] == [producer["USER_EVENTS_TOPIC"]] == [{"Ref": "UserEventsTopic"}]
     assert mapping["ConsumerGroupId"] == {"Ref": "ConsumerGroupId"}
     assert mapping["BatchSize"] == {"Ref": "EnrichBatchSize"}
+
+
+@pytest.mark.parametrize(
+    ("given", "refused"),
+    [
+        ({"Environment": "development", "AuthMode": "dev"}, set()),
+        ({"Environment": "staging", "AuthMode": "dev"}, set()),
+        ({"AuthMode": "dev"}, {"ProductionWantsSignedTokens"}),
+        ({}, {"SignedTokensHaveAnIssuer"}),
+        ({"JwtJwksUrl": "https://i/jwks", "JwtIssuer": "i"}, {"SignedTokensHaveAnIssuer"}),
+        ({"JwtIssuer": "i", "JwtAudience": "a"}, {"SignedTokensHaveAnIssuer"}),
+        ({"JwtJwksUrl": "https://i/jwks", "JwtAudience": "a"}, {"SignedTokensHaveAnIssuer"}),
+        ({"JwtJwksUrl": "https://i/jwks", "JwtIssuer": "i", "JwtAudience": "a"}, set()),
+    ],
+)
+def test_the_rules_refuse_what_the_functions_would(given: dict[str, str], refused: set[str]) -> None:
+    assert sam.broken_rules(given) == refused
+    values = {name: sam.template()["Parameters"][name]["Default"] for name in SETTING_OF} | given
+    try:
+        AuthSettings.model_validate({SETTING_OF[name]: value for name, value in values.items()})
+        accepted = True
+    except ValidationError:
+        accepted = False
+    assert accepted == (not refused)
+
+
+@pytest.mark.parametrize("name", ["JwtAlgorithms", "JwtTenantClaim", "JwtSubjectClaim", "JwtLeewaySeconds"])
+def test_the_template_and_the_code_have_the_same_defaults(name: str) -> None:
+    default = sam.template()["Parameters"][name]["Default"]
+    required = {"AUTH_MODE": "dev", "ENVIRONMENT": "development"}
+    assert AuthSettings.model_validate(
+        {**required, SETTING_OF[name]: default}
+    ) == AuthSettings.model_validate(required)
 
 
 def test_our_poller_reads_the_mapping_as_the_design_says() -> None:

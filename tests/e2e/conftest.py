@@ -1,5 +1,9 @@
-"""One mesh for all end-to-end tests, deployed from the template as a user deploys it."""
+"""One mesh for all end-to-end tests, deployed from the template as a user deploys it.
 
+E2E_PARAMETERS="AuthMode=jwt" deploys it with other parameters: the suite holds with signed tokens too.
+"""
+
+import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from uuid import uuid4
@@ -13,7 +17,8 @@ from tests.e2e.mesh_command import Mesh
 @pytest.fixture(scope="session")
 def mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mesh]:
     mesh = Mesh(tmp_path_factory.mktemp("e2e") / "mesh")
-    mesh.run("up")
+    given = os.environ.get("E2E_PARAMETERS", "").split()
+    mesh.run("up", *[word for each in given for word in ("--parameter", each)])
     yield mesh
     mesh.run("down")
 
@@ -24,8 +29,14 @@ def api_url(mesh: Mesh) -> str:
     return url
 
 
+@pytest.fixture(scope="session")
+def authorization(mesh: Mesh) -> str:
+    """The Authorization header of a user of tenant-a."""
+    return mesh.authorization("tenant-a", "someone")
+
+
 @pytest.fixture
-def tenant(api_url: str) -> Iterator[Callable[[], TenantClient]]:
+def tenant(mesh: Mesh, api_url: str) -> Iterator[Callable[[], TenantClient]]:
     """Makes clients of tenants that nobody else uses."""
     with ExitStack() as clients:
-        yield lambda: clients.enter_context(TenantClient(api_url, f"tenant-{uuid4().hex[:12]}"))
+        yield lambda: clients.enter_context(mesh.client(f"tenant-{uuid4().hex[:12]}"))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from mesh.client import TenantClient
 
 MESH = Path(sys.executable).with_name("mesh")
 
@@ -43,6 +44,16 @@ class Mesh:
         """Return `mesh status --json`."""
         report: dict[str, Any] = json.loads(self.run("status", "--json", code=None))
         return report
+
+    def authorization(self, tenant: str, user: str = "client") -> str:
+        """Return the Authorization header of a user, in the mode that the mesh runs in."""
+        if self.status()["auth_mode"] == "jwt":
+            return "Bearer " + self.run("token", "--tenant", tenant, "--user", user).strip()
+        return f"Bearer {tenant}:{user}"
+
+    def client(self, tenant: str) -> TenantClient:
+        """Return a client of the mesh, which must be up."""
+        return TenantClient(self.status()["api_url"], tenant, self.authorization(tenant))
 
     def component(self, name: str) -> dict[str, Any]:
         """Return a component's row of the status."""

@@ -52,9 +52,13 @@ def send(api_url: str) -> Callable[..., Answer]:
     return send
 
 
-def post(send: Callable[..., Answer], body: bytes, *more: tuple[str, str]) -> Answer:
-    headers = [("Authorization", TOKEN), ("Content-Type", "application/json"), *more]
-    return send("POST", "/users/create", headers, body)
+@pytest.fixture
+def post(send: Callable[..., Answer], authorization: str) -> Callable[[bytes], Answer]:
+    def post(body: bytes) -> Answer:
+        headers = [("Authorization", authorization), ("Content-Type", "application/json")]
+        return send("POST", "/users/create", headers, body)
+
+    return post
 
 
 @pytest.mark.parametrize(
@@ -114,8 +118,8 @@ def test_every_other_token_is_401(send: Callable[..., Answer], path: str, header
         (json.dumps({**USER, "profile": "p" * 65_536}).encode(), 413),
     ],
 )
-def test_every_other_body_is_refused(send: Callable[..., Answer], body: bytes, status: int) -> None:
-    answer = post(send, body)
+def test_every_other_body_is_refused(post: Callable[[bytes], Answer], body: bytes, status: int) -> None:
+    answer = post(body)
 
     assert answer.status == status, answer.text
     assert answer.problem["detail"]
@@ -123,8 +127,10 @@ def test_every_other_body_is_refused(send: Callable[..., Answer], body: bytes, s
         assert answer.problem["errors"]
 
 
-def test_a_body_that_does_not_say_that_it_is_json_is_415(send: Callable[..., Answer]) -> None:
-    headers = [("Authorization", TOKEN), ("Content-Type", "application/x-www-form-urlencoded")]
+def test_a_body_that_does_not_say_that_it_is_json_is_415(
+    send: Callable[..., Answer], authorization: str
+) -> None:
+    headers = [("Authorization", authorization), ("Content-Type", "application/x-www-form-urlencoded")]
 
     answer = send("POST", "/users/create", headers, json.dumps(USER).encode())
 
@@ -135,16 +141,20 @@ def test_a_body_that_does_not_say_that_it_is_json_is_415(send: Callable[..., Ans
 @pytest.mark.parametrize(
     "query", ["limit=0", "limit=101", "limit=-1", "limit=x", "limit=", "limit=1.5", f"cursor={'c' * 300}"]
 )
-def test_a_limit_or_cursor_out_of_range_is_422(send: Callable[..., Answer], query: str) -> None:
-    answer = send("GET", f"/users?{query}", [("Authorization", TOKEN)])
+def test_a_limit_or_cursor_out_of_range_is_422(
+    send: Callable[..., Answer], authorization: str, query: str
+) -> None:
+    answer = send("GET", f"/users?{query}", [("Authorization", authorization)])
 
     assert answer.status == 422
     assert answer.problem["errors"]
 
 
 @pytest.mark.parametrize("cursor", ["", "x", "AAAA", "A" * 24, "%00", "%F0%9F%98%80"])
-def test_a_cursor_that_we_did_not_make_is_400(send: Callable[..., Answer], cursor: str) -> None:
-    answer = send("GET", f"/users?cursor={cursor}", [("Authorization", TOKEN)])
+def test_a_cursor_that_we_did_not_make_is_400(
+    send: Callable[..., Answer], authorization: str, cursor: str
+) -> None:
+    answer = send("GET", f"/users?cursor={cursor}", [("Authorization", authorization)])
 
     assert answer.status == 400
     assert "cursor" in answer.problem["detail"]
@@ -153,8 +163,8 @@ def test_a_cursor_that_we_did_not_make_is_400(send: Callable[..., Answer], curso
 @pytest.mark.parametrize(
     "query", ["", "query=", f"query={'q' * 501}", "query=x&limit=0", "query=x&limit=51", "query=x&limit=x"]
 )
-def test_a_search_out_of_range_is_422(send: Callable[..., Answer], query: str) -> None:
-    answer = send("GET", f"/ai/users/search?{query}", [("Authorization", TOKEN)])
+def test_a_search_out_of_range_is_422(send: Callable[..., Answer], authorization: str, query: str) -> None:
+    answer = send("GET", f"/ai/users/search?{query}", [("Authorization", authorization)])
 
     assert answer.status == 422
     assert answer.problem["errors"]
@@ -171,8 +181,10 @@ def test_a_search_out_of_range_is_422(send: Callable[..., Answer], query: str) -
         ("POST", "/ai/users/search"),
     ],
 )
-def test_a_wrong_method_is_405(send: Callable[..., Answer], method: str, path: str) -> None:
-    answer = send(method, path, [("Authorization", TOKEN)])
+def test_a_wrong_method_is_405(
+    send: Callable[..., Answer], authorization: str, method: str, path: str
+) -> None:
+    answer = send(method, path, [("Authorization", authorization)])
 
     assert answer.status == 405
     assert answer.headers["Allow"]
@@ -182,8 +194,8 @@ def test_a_wrong_method_is_405(send: Callable[..., Answer], method: str, path: s
 @pytest.mark.parametrize(
     "path", ["/", "/nothing", "/users/1", "/users/create/x", "/ai", "/ai/users/search/x"]
 )
-def test_a_wrong_path_is_404(send: Callable[..., Answer], path: str) -> None:
-    answer = send("GET", path, [("Authorization", TOKEN)])
+def test_a_wrong_path_is_404(send: Callable[..., Answer], authorization: str, path: str) -> None:
+    answer = send("GET", path, [("Authorization", authorization)])
 
     assert answer.status == 404
     assert answer.problem["title"] == "Not Found"

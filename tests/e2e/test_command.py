@@ -49,6 +49,24 @@ def test_a_second_up_changes_nothing(mesh: Mesh) -> None:
     assert mesh.status()["components"] == before
 
 
+def test_a_parameter_that_the_template_does_not_have_is_refused_with_those_it_has(mesh: Mesh) -> None:
+    output = mesh.run("up", "--parameter", "AuthMod=jwt", code=2)
+    assert "no parameter 'AuthMod'" in output
+    assert "AuthMode, " in output
+    assert "give it as Name=Value" in mesh.run("up", "--parameter", "AuthMode", code=2)
+
+
+def test_a_production_deployment_refuses_unsigned_tokens_and_nothing_changes(mesh: Mesh) -> None:
+    before = mesh.status()
+
+    output = mesh.run("up", "--parameter", "Environment=production", "--parameter", "AuthMode=dev", code=2)
+
+    assert "AuthMode dev trusts tokens that nobody signed" in output
+    assert mesh.status()["components"] == before["components"]
+    mesh.run("up")
+    assert mesh.status()["auth_mode"] == before["auth_mode"]
+
+
 def test_logs_show_components_and_functions(mesh: Mesh, tenant: Callable[[], TenantClient]) -> None:
     client = tenant()
     client.create("secret-address@x.dev", "Ada", "a private profile")

@@ -11,12 +11,11 @@ from pathlib import Path
 
 import psutil
 import pytest
-from mesh.client import TenantClient
 from mesh.process import is_running, wait_until
 
 from tests.e2e.mesh_command import Mesh
 
-LEFT_ON_PURPOSE = {"state.json", "logs", "lock"}
+LEFT_ON_PURPOSE = {"state.json", "issuer.pem", "logs", "lock"}
 
 
 @pytest.fixture
@@ -71,7 +70,7 @@ def test_a_crashed_component_is_named_with_its_log_and_up_starts_anew(own: Mesh)
 def test_what_crashed_and_forgets_nothing_starts_again_where_it_was(own: Mesh) -> None:
     own.run("up")
     before = own.status()
-    with TenantClient(before["api_url"], "tenant-a") as client:
+    with own.client("tenant-a") as client:
         client.create("ada@x.dev", "Ada", "was there before the crash")
         assert wait_until(partial(client.finds, "was there before the crash"), 60)
         for name in ("qdrant", "poller", "schedule"):
@@ -119,7 +118,12 @@ def test_a_running_mesh_is_not_moved_in_silence(mesh: Mesh) -> None:
 
 
 def test_without_a_mesh_every_command_says_so(own: Mesh) -> None:
-    for command in (["invoke", "enrich", "-e", __file__], ["logs", "enrich"], ["demo"]):
+    for command in (
+        ["invoke", "enrich", "-e", __file__],
+        ["logs", "enrich"],
+        ["demo"],
+        ["token", "--tenant", "tenant-a", "--user", "me"],
+    ):
         output = own.run(*command, code=2)
         assert "mesh is running here" in output
         assert "Traceback" not in output

@@ -36,6 +36,10 @@ def up_command(
     kafka_port: Port = None,
     qdrant_port: Port = None,
     attach: Annotated[bool, typer.Option("--attach", help="Stay; Ctrl-C takes the mesh down.")] = False,
+    parameter: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUE", help="A parameter of template.yaml; kept until the mesh is down."),
+    ] = None,
 ) -> None:
     """Build, start and deploy what is still to be built, started and deployed.
 
@@ -43,8 +47,9 @@ def up_command(
     """
     from mesh.up import Ports, up
 
+    ports, parameters = Ports(aws_port, kafka_port, qdrant_port), _parameters(parameter or [])
     with lock():
-        state = _with_progress(lambda progress: up(Ports(aws_port, kafka_port, qdrant_port), progress))
+        state = _with_progress(lambda progress: up(ports, parameters, progress))
     if attach:
         _watch(state)
     else:
@@ -118,6 +123,32 @@ def invoke_command(
     raise typer.Exit(1 if "FunctionError" in answer else 0)
 
 
+@app.command("reindex")
+def reindex_command(
+    tenant: Annotated[str | None, typer.Option(help="Only this tenant's users.")] = None,
+) -> None:
+    """Send every user of the table through the topic again, and wait until all are in the index.
+
+    After a change of the model, or the loss of Qdrant. What was interrupted goes on where it was.
+    """
+    from mesh import reindex
+
+    with lock():
+        reindex.run(load_running(), tenant, console)
+
+
+@app.command("token")
+def token_command(
+    tenant: Annotated[str, typer.Option(help="Whose users the caller may see.")],
+    user: Annotated[str, typer.Option(help="Who is calling.")],
+    expires_in: Annotated[int, typer.Option(min=1, metavar="SECONDS", help="How long it holds.")] = 3600,
+) -> None:
+    """Print a signed token of the mesh's own issuer, as `mesh up --parameter AuthMode=jwt` accepts it."""
+    from mesh import tokens
+
+    print(tokens.signed(load_running(), tenant, user, expires_in))  # noqa: T201
+
+
 @app.command("down")
 def down_command() -> None:
     """Stop everything. Users, events and embeddings of this mesh are gone with it."""
@@ -156,13 +187,28 @@ def _with_progress(work: Callable[[Callable[[str], None]], Result]) -> Result:
         return work(progress)
 
 
-def _examples(api_url: str) -> list[str]:
-    authorization = "-H 'Authorization: Bearer tenant-a:me'"
+def _parameters(given: list[str]) -> dict[str, str]:
+    """Return Name=Value pairs as a mapping; MeshError if one is no such pair, or no parameter's name."""
+    from mesh import deploy
+
+    pairs = [(name, value) for name, _, value in (each.partition("=") for each in given)]
+    for each, (name, _) in zip(given, pairs, strict=True):
+        if "=" not in each:
+            raise MeshError(f"--parameter {each}: give it as Name=Value.")
+        if name not in (known := deploy.declared()):
+            raise MeshError(f"The template has no parameter {name!r}. It has: {', '.join(known)}.")
+    return dict(pairs)
+
+
+def _examples(state: State) -> list[str]:
+    from mesh.tokens import authorization
+
+    api_url, header = state.api_url, f"-H 'Authorization: {authorization(state, 'tenant-a', 'me')}'"
     user = '{"email":"ada@tenant-a.dev","name":"Ada","profile":"Bakes sourdough bread every morning"}'
     return [
-        f"curl -s {authorization} -H 'Content-Type: application/json' -d '{user}' {api_url}/users/create",
-        f"curl -s {authorization} {api_url}/users",
-        f"curl -s {authorization} '{api_url}/ai/users/search?query=someone+who+bakes'",
+        f"curl -s {header} -H 'Content-Type: application/json' -d '{user}' {api_url}/users/create",
+        f"curl -s {header} {api_url}/users",
+        f"curl -s {header} '{api_url}/ai/users/search?query=someone+who+bakes'",
     ]
 
 
@@ -175,7 +221,7 @@ def _show(state: State) -> None:
     if report["state"] != "running":
         raise MeshError("The mesh is up, but not all of it answers: see the table, and mesh logs NAME.")
     console.print(f"\nAPI  {state.api_url}\n\nTry it:")
-    for line in _examples(state.api_url):
+    for line in _examples(state):
         console.print(f"  {line}", markup=False)
 
 

@@ -5,17 +5,18 @@ from typing import Any, Self
 
 import httpx
 
+from mesh.state import State
+from mesh.tokens import authorization
+
 _TIMEOUT = 60  # a function's first start unpacks 200 MB
 
 
 class TenantClient:
     """The API as a user of `tenant` sees it; answers other than 2xx raise httpx.HTTPStatusError."""
 
-    def __init__(self, api_url: str, tenant: str) -> None:
+    def __init__(self, api_url: str, tenant: str, authorization: str) -> None:
         self.tenant = tenant
-        self.http = httpx.Client(
-            base_url=api_url, headers={"Authorization": f"Bearer {tenant}:client"}, timeout=_TIMEOUT
-        )
+        self.http = httpx.Client(base_url=api_url, headers={"Authorization": authorization}, timeout=_TIMEOUT)
 
     def __enter__(self) -> Self:
         return self
@@ -57,3 +58,8 @@ class TenantClient:
     def _json(answer: httpx.Response) -> dict[str, Any]:
         body: dict[str, Any] = answer.raise_for_status().json()
         return body
+
+
+def client_of(state: State, tenant: str) -> TenantClient:
+    """Return a client of the mesh that runs."""
+    return TenantClient(state.api_url, tenant, authorization(state, tenant, "client"))

@@ -83,7 +83,7 @@ class Letter(NamedTuple):
 
 def topic_of(state: State) -> Topic:
     """Return the dead-letter topic of a mesh."""
-    values = deploy.resolved(deploy.parameters(state.kafka_bootstrap_servers, state.qdrant_url))
+    values = deploy.resolved(deploy.parameters(state))
     return Topic(values["DeadLetterTopic"], state.kafka_bootstrap_servers.split(","))
 
 

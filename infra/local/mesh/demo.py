@@ -18,7 +18,7 @@ from users.model import User
 from vectors.index import point_id
 
 from mesh import deploy
-from mesh.client import TenantClient
+from mesh.client import TenantClient, client_of
 from mesh.errors import MeshError
 from mesh.people import BAKERY, LABORATORY, QUESTIONS, Person
 from mesh.process import wait_until
@@ -47,8 +47,8 @@ def run(state: State, console: Console) -> None:
 def _run(state: State, console: Console) -> None:
     run_id = secrets.token_hex(2)  # tenants of its own, so that the demo can run again
     with ExitStack() as clients:
-        bakery = clients.enter_context(TenantClient(state.api_url, f"bakery-{run_id}"))
-        laboratory = clients.enter_context(TenantClient(state.api_url, f"laboratory-{run_id}"))
+        bakery = clients.enter_context(client_of(state, f"bakery-{run_id}"))
+        laboratory = clients.enter_context(client_of(state, f"laboratory-{run_id}"))
         _create([(bakery, BAKERY), (laboratory, LABORATORY)], console)
         _ask({"bakery": bakery, "laboratory": laboratory}, console)
         _isolated(bakery, BAKERY, laboratory, LABORATORY, console)
@@ -122,7 +122,7 @@ def _isolated(
 def _same_id_twice(state: State, hobbies: dict[TenantClient, str], console: Console) -> None:
     """Two events straight to the topic, both for id 123: each tenant keeps its own."""
     console.rule("Id 123 in two tenants is two points")
-    values = deploy.resolved(deploy.parameters(state.kafka_bootstrap_servers, state.qdrant_url))
+    values = deploy.resolved(deploy.parameters(state))
     producer = KafkaProducer(bootstrap_servers=state.kafka_bootstrap_servers.split(","))
     for client, hobby in hobbies.items():
         user = User(

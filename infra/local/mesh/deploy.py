@@ -6,24 +6,39 @@ from typing import Any
 
 import httpx
 from botocore.exceptions import ClientError
+from kafka_esm import intrinsics
 
 from mesh import build, ministack, paths, process
 from mesh.aws import ENRICH_WORKERS, STACK, client, physical_id
 from mesh.errors import MeshError
+from mesh.state import State
+
+JWKS = "event-mesh-issuer/jwks.json"  # bucket and object
 
 _BUCKET = "event-mesh-artifacts"
 _TIMEOUT = 180
 
 
-def parameters(kafka_bootstrap_servers: str, qdrant_url: str) -> dict[str, str]:
-    """Return the template's parameters that only the mesh knows."""
+def parameters(state: State) -> dict[str, str]:
+    """Return the template's parameters that the mesh gives: its own, but for those that the user gave."""
     return {
         "Runtime": build.RUNTIME,
-        "KafkaBootstrapServers": kafka_bootstrap_servers,
+        "Environment": "development",
+        "AuthMode": "dev",
+        "JwtJwksUrl": f"{state.aws_endpoint_url}/{JWKS}",
+        "JwtIssuer": "https://issuer.event-mesh.invalid",
+        "JwtAudience": STACK,
+        "KafkaBootstrapServers": state.kafka_bootstrap_servers,
         "KafkaSecretArn": "",
-        "QdrantUrl": qdrant_url,
+        "QdrantUrl": state.qdrant_url,
         "EnrichConcurrency": ENRICH_WORKERS,
+        **state.parameters,
     }
+
+
+def declared() -> list[str]:
+    """Return the names of the template's parameters."""
+    return sorted(intrinsics.parse(paths.TEMPLATE.read_text(encoding="utf-8"))["Parameters"])
 
 
 def resolved(given: Mapping[str, str]) -> dict[str, str]:

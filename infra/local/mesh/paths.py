@@ -12,6 +12,7 @@ HOME = Path(os.environ.get("MESH_HOME", ROOT / ".mesh"))
 STATE = HOME / "state.json"
 LOCK = HOME / "lock"
 REINDEX = HOME / "reindex.json"
+ISSUER_KEY = HOME / "issuer.pem"
 LOGS = HOME / "logs"
 DATA = HOME / "data"
 TEMPORARY = HOME / "tmp"

@@ -10,16 +10,19 @@ from typing import Any, NamedTuple
 from qdrant_client import QdrantClient
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from users.errors import UnavailableError as UsersUnavailableError
 from users.events import user_created
 from users.model import User
 from users.publisher import Publisher
 from users.store import UserStore
+from vectors.errors import UnavailableError as VectorsUnavailableError
 from vectors.index import UserIndex
 
-from mesh import paths, status, stores
+from mesh import deploy, paths, status, stores
 from mesh.errors import MeshError
 from mesh.process import wait_until
 from mesh.state import State
+from mesh.up import create_topics_and_collection
 
 _PAGE = 100
 _INDEXED_SECONDS = 600
@@ -32,12 +35,21 @@ class Place(NamedTuple):
     cursor: str | None
 
 
-def run(state: State, values: Mapping[str, str], tenant: str | None, console: Console) -> None:
+def run(state: State, tenant: str | None, console: Console) -> None:
     """Publish the users of all tenants, or of one, and wait until all of them are indexed.
 
-    `values` are the template's parameters. A run that was interrupted goes on where it was. MeshError if
-    Kafka or the table does not answer, or if users are missing in the index at the end.
+    A run over all tenants that was interrupted goes on where it was. MeshError if a store does not answer,
+    if the collection is another model's, or if users are missing in the index at the end.
     """
+    values = deploy.resolved(deploy.parameters(state))
+    create_topics_and_collection(values)
+    try:
+        _run(state, values, tenant, console)
+    except (UsersUnavailableError, VectorsUnavailableError) as error:
+        raise MeshError(f"{error} See mesh status; then run it again, it goes on where it was.") from error
+
+
+def _run(state: State, values: Mapping[str, str], tenant: str | None, console: Console) -> None:
     users = stores.users(state)
     publisher = Publisher(values["KafkaBootstrapServers"], values["UserEventsTopic"])
     tenants = [tenant] if tenant else sorted(users.tenants())

@@ -6,7 +6,7 @@ import httpx
 from rich.table import Table
 from users.errors import UnavailableError
 
-from mesh import components, stores
+from mesh import components, deploy, stores
 from mesh.state import Component, State
 
 _STYLES = {"running": "green", "external": "cyan"}
@@ -30,6 +30,7 @@ def report(state: State) -> dict[str, Any]:
     return {
         "state": state.state if healthy else "degraded",
         "api_url": state.api_url,
+        "auth_mode": deploy.parameters(state)["AuthMode"],
         "kafka_bootstrap_servers": state.kafka_bootstrap_servers,
         "qdrant_url": state.qdrant_url,
         "aws_endpoint_url": state.aws_endpoint_url,

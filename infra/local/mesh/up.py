@@ -1,7 +1,7 @@
 """Bringing the mesh up, step by step."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ from vectors.collection import ensure_collection
 from vectors.errors import ModelMismatchError
 from vectors.settings import Settings as VectorSettings
 
-from mesh import build, components, deploy, process, schedule
+from mesh import build, components, deploy, process, schedule, tokens
 from mesh.aws import physical_id
 from mesh.down import down
 from mesh.errors import MeshError
@@ -39,9 +39,10 @@ class Ports:
     qdrant: int | None = None
 
 
-def up(ports: Ports, progress: Progress) -> State:
+def up(ports: Ports, parameters: Mapping[str, str], progress: Progress) -> State:
     """Return the state of a mesh that runs the present sources, starting and deploying what is needed.
 
+    `parameters` are the template's, beside those that were given before; they are kept until it is down.
     Whatever goes wrong while it starts, nothing half-started is left. MeshError says what it was.
     """
     state = load()
@@ -52,7 +53,7 @@ def up(ports: Ports, progress: Progress) -> State:
     ):
         progress("Starting anew: the users and events that were in memory are lost")
         down(state)
-        state = State()
+        state = State(parameters=state.parameters)
     progress("Installing the tools")
     for group in ("ministack", "sam"):
         build.ensure_environment(group)
@@ -62,9 +63,12 @@ def up(ports: Ports, progress: Progress) -> State:
     if state.components:
         _refuse_changes(state, ports)
         _restart_crashed(state, progress)
-        if state.sources != sources:
+        wanted = {**state.parameters, **parameters}
+        if state.sources != sources or state.parameters != wanted:
+            state.parameters = wanted
             _deploy(state, sources, progress)
         return state
+    state.parameters |= parameters
     with _cleaned_up(state, progress):
         components.clean()
         _start_stores(state, ports, progress)
@@ -104,7 +108,9 @@ def _restart_crashed(state: State, progress: Progress) -> None:
         if component.name == components.SCHEDULE:
             again = _start_schedule(state)
         elif component.name == components.POLLER:
-            again = components.start_poller(_port(component), state.aws_endpoint_url, _given(state))
+            again = components.start_poller(
+                _port(component), state.aws_endpoint_url, deploy.parameters(state)
+            )
         else:
             again = components.start_qdrant(_port(component))
         state.components[number] = again
@@ -142,22 +148,15 @@ def _start_stores(state: State, ports: Ports, progress: Progress) -> None:
     state.save()
 
 
-def _given(state: State) -> dict[str, str]:
-    return deploy.parameters(state.kafka_bootstrap_servers, state.qdrant_url)
-
-
 def _deploy(state: State, sources: str, progress: Progress) -> None:
     """Deploy what was built, and poll for its mapping. An unusable mapping changes nothing."""
-    given = _given(state)
+    given = deploy.parameters(state)
     components.check_mapping(given)
     values = deploy.resolved(given)
     progress("Creating topics and collection")
-    servers = values["KafkaBootstrapServers"]
-    _create_topic(servers, NewTopic(values["UserEventsTopic"], int(values["UserEventsPartitions"]), 1))
-    # One partition: dead letters are few, and are read in the order in which they came.
-    dead_letters = {"max.message.bytes": str(_DEAD_LETTER_BYTES)}
-    _create_topic(servers, NewTopic(values["DeadLetterTopic"], 1, 1, topic_configs=dead_letters))
-    _create_collection(values)
+    create_topics_and_collection(values)
+    progress("Publishing the issuer's key")
+    tokens.publish(state.aws_endpoint_url)
     progress("Deploying the template")
     state.api_url = deploy.deploy(state.aws_endpoint_url, given)
     state.users_table = physical_id(state.aws_endpoint_url, "UsersTable") or ""
@@ -174,6 +173,16 @@ def _deploy(state: State, sources: str, progress: Progress) -> None:
     deploy.check_health(state.api_url)
     state.sources = sources
     state.save()
+
+
+def create_topics_and_collection(values: dict[str, str]) -> None:
+    """Create what the functions expect to be there, and is not; MeshError says what failed."""
+    servers = values["KafkaBootstrapServers"]
+    _create_topic(servers, NewTopic(values["UserEventsTopic"], int(values["UserEventsPartitions"]), 1))
+    # One partition: dead letters are few, and are read in the order in which they came.
+    dead_letters = {"max.message.bytes": str(_DEAD_LETTER_BYTES)}
+    _create_topic(servers, NewTopic(values["DeadLetterTopic"], 1, 1, topic_configs=dead_letters))
+    _create_collection(values)
 
 
 def _create_topic(servers: str, topic: NewTopic) -> None:

@@ -15,7 +15,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from tenant_auth.caller import AuthenticationError, current_caller
+from tenant_auth.caller import AuthenticationError, KeysUnavailableError, current_caller
 from tenant_auth.dynamodb import TenantAccessError
 from tenant_auth.problems import Handler, answer, http_error, problem, responses, validation_error
 from tenant_auth.rate_limit import rate_limiter
@@ -100,6 +100,7 @@ def create_app(title: str, problems: Mapping[int | type[Exception], Handler]) ->
         exception_handlers={
             AuthenticationError: answer(401),
             TenantAccessError: answer(503, "Your tenant's data cannot be reached now. Please try again."),
+            KeysUnavailableError: answer(503, "Tokens cannot be verified now. Please try again."),
             HTTPException: http_error,
             RequestValidationError: validation_error,
             **problems,

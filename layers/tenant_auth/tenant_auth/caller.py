@@ -9,9 +9,18 @@ from fastapi.security import HTTPBearer
 
 from tenant_auth.settings import settings
 
-_TENANT_PATTERN = r"[a-z0-9][a-z0-9-]{0,62}"
+TENANT = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _USER_PATTERN = r"[A-Za-z0-9._-]{1,128}"
-_DEV_TOKEN = re.compile(rf"Bearer (?P<tenant_id>{_TENANT_PATTERN}):(?P<user_id>{_USER_PATTERN})", re.ASCII)
+_DEV_TOKEN = re.compile(rf"Bearer (?P<tenant_id>{TENANT.pattern}):(?P<user_id>{_USER_PATTERN})", re.ASCII)
+
+# base64url in its one canonical form: no padding, and no set bit in what the last character has too much,
+# so that two headers that differ are never the same token.
+_CHARACTER = "[A-Za-z0-9_-]"
+_SEGMENT = (
+    rf"(?={_CHARACTER})(?:{_CHARACTER}{{4}})*(?:{_CHARACTER}[AQgw]|{_CHARACTER}{{2}}[AEIMQUYcgkosw048])?"
+)
+_SIGNED_TOKEN = re.compile(rf"Bearer ({_SEGMENT}\.{_SEGMENT}\.{_SEGMENT})")
+_MAX_LENGTH = 8 * 1024
 
 _logger = Logger()
 
@@ -27,31 +36,55 @@ class AuthenticationError(Exception):
     """The request carries no token that this API accepts."""
 
 
-def authenticate(authorization: str | None) -> Caller:
-    """Return the caller whom an Authorization header names.
+class KeysUnavailableError(Exception):
+    """No token can be verified now: the issuer's keys are not known."""
 
-    The development token is `Bearer <tenant>:<user>`, letter by letter: it is not signed, so nothing about
-    it is negotiable. AuthenticationError for anything else.
+
+def authenticate(authorization: str | None) -> Caller:
+    """Return the caller whom an Authorization header names, by the one kind of token that AUTH_MODE accepts.
+
+    AuthenticationError for any other header. KeysUnavailableError while signatures cannot be verified.
     """
-    settings()  # AUTH_MODE is `dev`, or this raises
-    token = _DEV_TOKEN.fullmatch(authorization or "")
+    by_mode = {"dev": _by_dev_token, "jwt": _by_signed_token}
+    return by_mode[settings().auth_mode](authorization or "")
+
+
+def _by_dev_token(authorization: str) -> Caller:
+    """Read `Bearer <tenant>:<user>`, letter by letter: nothing about what is not signed is negotiable."""
+    token = _DEV_TOKEN.fullmatch(authorization)
     if token is None:
         raise AuthenticationError("Send one header 'Authorization: Bearer <tenant>:<user>'.")
     return Caller(**token.groupdict())
 
 
+def _by_signed_token(authorization: str) -> Caller:
+    """Read `Bearer <header>.<claims>.<signature>`, and verify it."""
+    token = _SIGNED_TOKEN.fullmatch(authorization) if len(authorization) <= _MAX_LENGTH else None
+    if token is None:
+        raise AuthenticationError("Send one header 'Authorization: Bearer <signed token>'.")
+    from tenant_auth.signed_token import caller_of  # not at the top: dev mode need not pay for cryptography
+
+    return caller_of(token[1], settings())
+
+
 _bearer = HTTPBearer(
     scheme_name="token",
-    description="Development: `<tenant>:<user>`",
-    bearerFormat="tenant:user",
+    description=(
+        "A JWT of the issuer that the deployment trusts: its claims name the tenant and the user. "
+        "In development `<tenant>:<user>` instead, unsigned."
+    ),
+    bearerFormat="JWT",
     auto_error=False,
 )
 
 
 def current_caller(request: Request, _documented: Annotated[object, Security(_bearer)] = None) -> Caller:
-    """Return the caller of `request`, and put the tenant on every log line from here on."""
-    caller = authenticate(request.headers.get("authorization"))
-    _logger.append_keys(tenant=caller.tenant_id)
+    """Return the caller of `request`, verified once, and put the tenant on every log line from here on."""
+    caller: Caller | None = getattr(request.state, "caller", None)
+    if caller is None:
+        caller = authenticate(request.headers.get("authorization"))
+        request.state.caller = caller
+        _logger.append_keys(tenant=caller.tenant_id)
     return caller
 
 

@@ -3,18 +3,68 @@
 import math
 import os
 from functools import cache
-from typing import Literal, Self
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, Json
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Json, model_validator
 from pydantic.alias_generators import to_camel
+
+# Asymmetric ones only: with a symmetric one, whoever can read the issuer's public keys could sign.
+_SIGNATURES = {f"{family}{bits}" for family in ("RS", "PS", "ES") for bits in (256, 384, 512)} | {"EdDSA"}
+
+
+def _words(value: object) -> object:
+    return [word.strip() for word in value.split(",")] if isinstance(value, str) else value
+
+
+def _known(algorithms: frozenset[str]) -> frozenset[str]:
+    if not algorithms or algorithms - _SIGNATURES:
+        raise ValueError(f"takes any of {', '.join(sorted(_SIGNATURES))}, comma-separated")
+    return algorithms
 
 
 class Settings(BaseModel):
-    """Environment variables, by their upper-case names."""
+    """Environment variables, by their upper-case names. One that is empty counts as absent."""
 
     model_config = ConfigDict(alias_generator=str.upper, frozen=True, hide_input_in_errors=True)
 
-    auth_mode: Literal["dev"]
+    auth_mode: Literal["dev", "jwt"]
+    environment: Literal["development", "staging", "production"] = "production"
+    jwt_jwks_url: str = ""
+    jwt_issuer: str = ""
+    jwt_audience: str = ""
+    jwt_algorithms: Annotated[frozenset[str], BeforeValidator(_words), AfterValidator(_known)] = frozenset(
+        {"RS256", "ES256"}
+    )
+    jwt_tenant_claim: str = "tenant_id"
+    jwt_subject_claim: str = "sub"
+    jwt_leeway_seconds: int = Field(default=10, ge=0, le=60)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_empty(cls, variables: dict[str, Any]) -> dict[str, Any]:
+        return {name: value for name, value in variables.items() if value != ""}
+
+    @model_validator(mode="after")
+    def _safe(self) -> Self:
+        if self.auth_mode == "jwt":
+            self._check_jwt()
+        elif self.environment == "production":
+            raise ValueError(
+                "AUTH_MODE dev trusts tokens that nobody signed: ENVIRONMENT production wants jwt"
+            )
+        return self
+
+    def _check_jwt(self) -> None:
+        for name in ("jwt_jwks_url", "jwt_issuer", "jwt_audience"):
+            if not getattr(self, name):
+                raise ValueError(f"AUTH_MODE jwt needs {name.upper()}")
+        url = urlsplit(self.jwt_jwks_url)
+        schemes = ("https",) if self.environment == "production" else ("https", "http")
+        if url.scheme not in schemes or not url.hostname:
+            raise ValueError(
+                f"JWT_JWKS_URL: ENVIRONMENT {self.environment} takes {' or '.join(schemes)} only"
+            )
 
 
 @cache

@@ -33,7 +33,7 @@ def test_a_component_that_dies_at_start_is_named_with_its_last_words(monkeypatch
     monkeypatch.setattr(components, "start_kafka", replaced_by("raise SystemExit('no room for the log')"))
 
     with pytest.raises(MeshError, match=r"(?s)kafka died while it started.*no room for the log"):
-        up.up(up.Ports(), progress=lambda _: None)
+        up.up(up.Ports(), {}, progress=lambda _: None)
 
     assert state.load().components == []
     assert not paths.DATA.exists()
@@ -46,7 +46,7 @@ def test_a_component_that_never_answers_is_named_with_its_last_words(monkeypatch
     monkeypatch.setattr(components, "_READY_TIMEOUT", 10)
 
     with pytest.raises(MeshError, match=r"(?s)kafka does not answer at.*thinking"):
-        up.up(up.Ports(), progress=lambda _: None)
+        up.up(up.Ports(), {}, progress=lambda _: None)
 
     assert state.load().components == []
 
@@ -67,8 +67,9 @@ def test_a_mapping_that_the_poller_refuses_is_shown_before_anything_is_deployed(
     template.write_text(text.replace("StartingPosition: TRIM_HORIZON", "StartingPosition: SOMEWHERE"))
     monkeypatch.setattr(paths, "TEMPLATE", template)
 
+    somewhere = state.State(kafka_bootstrap_servers="127.0.0.1:9092", qdrant_url="http://127.0.0.1:6333")
     with pytest.raises(MeshError, match=r"(?s)refuses the event source mapping.*SOMEWHERE"):
-        components.check_mapping(deploy.parameters("127.0.0.1:9092", "http://127.0.0.1:6333"))
+        components.check_mapping(deploy.parameters(somewhere))
 
 
 def test_an_api_that_is_not_healthy_is_no_success() -> None:

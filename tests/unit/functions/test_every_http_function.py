@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests import sam
-from tests.unit import gateway
+from tests.unit import gateway, issuer
 from tests.unit.conftest import ColdStart, Function
 from tests.unit.fakes import DynamoFaults, FakeKafka, FakeModel, FakeQdrant
 
@@ -63,6 +63,48 @@ def test_given_no_good_token_when_called_then_401(endpoint: Endpoint, authorizat
     answer = endpoint.call(headers={"Authorization": authorization} if authorization else {})
     assert answer.problem(401)["detail"] == "Send one header 'Authorization: Bearer <tenant>:<user>'."
     assert answer.headers["www-authenticate"] == "Bearer"
+
+
+def test_given_a_token_when_called_then_it_is_verified_once(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tenant_auth import caller
+
+    verified = []
+    authenticate = caller.authenticate
+    monkeypatch.setattr(
+        caller, "authenticate", lambda header: verified.append(header) or authenticate(header)
+    )
+    endpoint.call(token="tenant-a:user-1")
+    endpoint.call(token="tenant-b:user-2")
+    assert verified == ["Bearer tenant-a:user-1", "Bearer tenant-b:user-2"]
+
+
+def test_given_signed_tokens_when_called_then_the_claims_count_and_a_dev_token_is_401(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with issuer.endpoint() as keys:
+        keys.publish(issuer.jwk(issuer.private_key("ES256")))
+        given = {"AUTH_MODE": "jwt", "JWT_JWKS_URL": keys.url}
+        given |= {"JWT_ISSUER": issuer.ISSUER, "JWT_AUDIENCE": issuer.AUDIENCE}
+        for variable, value in given.items():
+            monkeypatch.setenv(variable, value)
+        assert endpoint.call(token=issuer.token()).status == endpoint.success
+        assert endpoint.function.logs(message="request", tenant="tenant-a")
+        assert endpoint.call(token="tenant-a:user-1").problem(401)
+        assert endpoint.call(token=issuer.token(key=issuer.private_key("ES256", 1))).problem(401)
+        assert len(keys.requests) == 1
+
+
+def test_given_an_issuer_that_is_down_when_called_then_503(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = {"AUTH_MODE": "jwt", "JWT_JWKS_URL": "http://127.0.0.1:1/jwks.json"}
+    given |= {"JWT_ISSUER": issuer.ISSUER, "JWT_AUDIENCE": issuer.AUDIENCE}
+    for variable, value in given.items():
+        monkeypatch.setenv(variable, value)
+    assert "cannot be verified now" in endpoint.call(token=issuer.token()).problem(503)["detail"]
+    assert endpoint.call(token="tenant-a:user-1").problem(401)
 
 
 def test_given_lower_case_header_names_when_called_then_it_succeeds(endpoint: Endpoint) -> None:

@@ -1,0 +1,64 @@
+"""A signed token: a JWT (RFC 7519, RFC 8725) in which one issuer tells this API who is calling."""
+
+import re
+from typing import Any
+
+import jwt
+
+from tenant_auth.caller import TENANT, AuthenticationError, Caller
+from tenant_auth.jwks import key_set
+from tenant_auth.settings import Settings
+
+_SUBJECT = re.compile(r"[!-~]{1,255}")
+_REFUSALS: dict[type[jwt.PyJWTError], str] = {
+    jwt.InvalidSignatureError: "The token is not signed by a key that is accepted here.",
+    jwt.ExpiredSignatureError: "The token has expired.",
+    jwt.ImmatureSignatureError: "The token is not valid yet.",
+    jwt.InvalidIssuerError: "The token is not meant for this API.",
+    jwt.InvalidAudienceError: "The token is not meant for this API.",
+    jwt.MissingRequiredClaimError: "The token lacks a claim: exp, iss and aud are required.",
+}
+_UNREADABLE = "The token cannot be read."
+
+
+def caller_of(token: str, settings: Settings) -> Caller:
+    """Return the caller whom a token names, once its signature and its claims are verified.
+
+    AuthenticationError if it does not hold; its text tells an honest client what to do, and nobody which keys
+    there are. KeysUnavailableError if it cannot be known.
+    """
+    try:
+        claims = _verified(token, settings)
+    except jwt.PyJWTError as error:
+        raise AuthenticationError(_REFUSALS.get(type(error), _UNREADABLE)) from error
+    return Caller(
+        tenant_id=_claim(claims, settings.jwt_tenant_claim, TENANT),
+        user_id=_claim(claims, settings.jwt_subject_claim, _SUBJECT),
+    )
+
+
+def _verified(token: str, settings: Settings) -> dict[str, Any]:
+    """Return the claims of a token that holds. Of its header only `alg` and `kid` count, and never alone."""
+    header = jwt.get_unverified_header(token)
+    algorithm = header.get("alg")
+    if not isinstance(algorithm, str) or algorithm not in settings.jwt_algorithms or "crit" in header:
+        raise AuthenticationError("The token is signed in a way that is not accepted here.")
+    key = key_set(settings.jwt_jwks_url).find(header.get("kid"), algorithm)
+    if key is None:
+        raise jwt.InvalidSignatureError
+    return jwt.decode(
+        token,
+        key,
+        algorithms=[algorithm],
+        audience=settings.jwt_audience,
+        issuer=settings.jwt_issuer,
+        leeway=settings.jwt_leeway_seconds,
+        options={"require": ["exp", "iss", "aud"]},
+    )
+
+
+def _claim(claims: dict[str, Any], name: str, form: re.Pattern[str]) -> str:
+    value = claims.get(name)
+    if not isinstance(value, str) or not form.fullmatch(value):
+        raise AuthenticationError(f"The token's claim {name} does not have the form that this API takes.")
+    return value
