@@ -43,6 +43,7 @@ lint: $(INSTALLED) ## lint, format and types alone
 .PHONY: bench
 bench: up ## measure the running mesh and the poller, each figure beside its floor
 	@$(BIN)/python tests/bench/latency.py
+	@$(BIN)/python tests/bench/costs.py
 	@$(BIN)/python tests/bench/kafka_esm.py
 
 .PHONY: lock
