@@ -17,6 +17,7 @@ from users.events import Record
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import PaginatorConfigTypeDef
 
 _IN_FLIGHT = timedelta(seconds=10)  # create_user is done with an event by then, one way or the other
 _PAGE = 100
@@ -70,35 +71,41 @@ class Outbox:
         A tenant's events are in one shard and come oldest first. Raises UnavailableError if DynamoDB does
         not answer.
         """
-        for items in self._query(until=datetime.now(UTC) - _IN_FLIGHT):
-            yield [_event(item) for item in items]
+        until = datetime.now(UTC) - _IN_FLIGHT
+        for shard in range(table.OUTBOX_SHARDS):
+            for page in self._query(shard, until, {"PageSize": _PAGE}):
+                if page["Items"]:
+                    yield [_event(item) for item in page["Items"]]
 
     def backlog(self) -> Backlog:
         """Return the outbox's size and age; UnavailableError if DynamoDB does not answer."""
         now = datetime.now(UTC)
-        stored = [_stored_at(item) for items in self._query(until=now) for item in items]
-        return Backlog(len(stored), (now - min(stored)).total_seconds() if stored else 0.0)
-
-    def _query(self, until: datetime) -> Iterator[list[dict[str, Any]]]:
-        """Yield the index's items up to a moment, page by page, shard by shard."""
-        pages = self._client.get_paginator("query")
+        size, stored = 0, now
         for shard in range(table.OUTBOX_SHARDS):
-            try:
-                for page in pages.paginate(
-                    TableName=self._table,
-                    IndexName=table.INDEX,
-                    KeyConditionExpression="#list = :list AND #position <= :until",
-                    ExpressionAttributeNames={"#list": "list", "#position": "position"},
-                    ExpressionAttributeValues={
-                        ":list": {"S": table.outbox_list(shard)},
-                        ":until": {"S": _position(until)},
-                    },
-                    PaginationConfig={"PageSize": _PAGE},
-                ):
-                    if page["Items"]:
-                        yield page["Items"]
-            except (BotoCoreError, ClientError) as error:
-                raise UnavailableError("DynamoDB did not list the outbox.") from error
+            size += sum(page["Count"] for page in self._query(shard, now, Select="COUNT"))
+            for first in next(self._query(shard, now, {"PageSize": 1}))["Items"]:
+                stored = min(stored, datetime.fromisoformat(first["position"]["S"]))
+        return Backlog(size, (now - stored).total_seconds())
+
+    def _query(
+        self, shard: int, until: datetime, pages: PaginatorConfigTypeDef | None = None, **more: Any
+    ) -> Iterator[Any]:
+        """Yield the answers to a query for a shard's events up to a moment, oldest first."""
+        try:
+            yield from self._client.get_paginator("query").paginate(
+                TableName=self._table,
+                IndexName=table.INDEX,
+                KeyConditionExpression="#list = :list AND #position <= :until",
+                ExpressionAttributeNames={"#list": "list", "#position": "position"},
+                ExpressionAttributeValues={
+                    ":list": {"S": table.outbox_list(shard)},
+                    ":until": {"S": _position(until)},
+                },
+                PaginationConfig=pages or {},
+                **more,
+            )
+        except (BotoCoreError, ClientError) as error:
+            raise UnavailableError("DynamoDB did not list the outbox.") from error
 
 
 def item(event: Event, stored_at: datetime) -> dict[str, Any]:
@@ -122,7 +129,3 @@ def _event(item: dict[str, Any]) -> Event:
 
 def _position(moment: datetime) -> str:
     return moment.isoformat(timespec="milliseconds")
-
-
-def _stored_at(item: dict[str, Any]) -> datetime:
-    return datetime.fromisoformat(item["position"]["S"])
