@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import pytest
 from kafka import KafkaProducer
 from mesh import dead_letters
 from mesh.client import TenantClient
@@ -71,6 +72,7 @@ def listed(mesh: Mesh, *options: str) -> list[dict[str, Any]]:
     return rows
 
 
+@pytest.mark.timeout(400)  # 35 s on a quiet machine
 def test_500_poison_records_of_every_kind_hold_up_none_of_2000_good_ones(
     mesh: Mesh, tenant: NewTenant
 ) -> None:

@@ -10,6 +10,8 @@ from mesh.aws import client
 from tenant_auth.rate_limit import RateLimiter
 from tenant_auth.settings import RateLimitSettings
 
+from tests import sam
+
 ENVIRONMENTS = 64
 TABLE = "rate-limits"
 
@@ -17,8 +19,8 @@ TABLE = "rate-limits"
 @pytest.fixture(scope="module")
 def table(aws: str, built: None) -> str:
     described = build.built_template()["Resources"]["UsersTable"]["Properties"]
-    names = ("BillingMode", "AttributeDefinitions", "KeySchema")
-    client("dynamodb", aws).create_table(TableName=TABLE, **{name: described[name] for name in names})
+    wanted = {name: described[name] for name in sam.TABLE_PROPERTIES}
+    client("dynamodb", aws).create_table(TableName=TABLE, **wanted)
     return aws
 
 
