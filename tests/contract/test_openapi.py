@@ -66,6 +66,12 @@ def test_a_parameter_has_the_limits_of_the_design(
     assert limits.items() <= parameter["schema"].items()
 
 
+def test_a_new_user_has_the_forms_that_are_asked_for(document: dict[str, Any]) -> None:
+    properties = document["components"]["schemas"]["NewUser"]["properties"]
+    assert properties["email"]["format"] == "idn-email"
+    assert properties["name"]["pattern"] == r"\S"
+
+
 def test_every_reference_has_its_schema(document: dict[str, Any]) -> None:
     named = set(document["components"]["schemas"])
     text = json.dumps(document)

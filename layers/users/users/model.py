@@ -42,10 +42,10 @@ class NewUser(_Model):
     """The body of `POST /users/create`."""
 
     email: Annotated[str, StringConstraints(max_length=254), AfterValidator(_checked_email)] = Field(
-        examples=["alice@tenant-a.dev"]
+        examples=["alice@tenant-a.dev"], json_schema_extra={"format": "idn-email"}
     )
     name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)] = Field(
-        examples=["Alice Chen"]
+        examples=["Alice Chen"], json_schema_extra={"pattern": r"\S"}
     )
     profile: Annotated[str, StringConstraints(max_length=2000)] = Field(
         default="", examples=["Machine learning engineer who bakes bread on Sundays"]

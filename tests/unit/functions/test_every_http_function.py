@@ -1,10 +1,13 @@
 """What every HTTP function owes its caller, whatever the endpoint does."""
 
 import json
+import re
 import sys
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
 
 from tests import sam
 from tests.unit import gateway, issuer
@@ -63,6 +66,26 @@ def test_given_no_good_token_when_called_then_401(endpoint: Endpoint, authorizat
     answer = endpoint.call(headers={"Authorization": authorization} if authorization else {})
     assert answer.problem(401)["detail"] == "Send one header 'Authorization: Bearer <tenant>:<user>'."
     assert answer.headers["www-authenticate"] == "Bearer"
+
+
+near = st.text("Bearer tn-a:ué\n\t, ", max_size=24).map(lambda text: f"Bearer {text}")
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@given(headers=st.lists(st.text() | near | st.binary().map(lambda raw: raw.decode("latin-1")), max_size=3))
+@example(headers=["Bearer a:u"])
+@example(headers=["Bearer a:u", "Bearer a:u"])
+@example(headers=["", "Bearer a:u"])
+def test_given_any_authorization_headers_when_called_then_401_unless_it_is_one_good_token(
+    endpoint: Endpoint, headers: list[str]
+) -> None:
+    answer = endpoint.call(headers={"Authorization": headers} if headers else {})
+    if len(headers) != 1 or not re.fullmatch(
+        r"Bearer [a-z0-9][a-z0-9-]{0,62}:[a-zA-Z0-9._-]{1,128}", headers[0]
+    ):
+        answer.problem(401)
+    else:
+        assert answer.status != 401
 
 
 def test_given_a_token_when_called_then_it_is_verified_once(

@@ -1,6 +1,7 @@
 """A cursor comes back only whole, and only for its tenant."""
 
 import string
+from base64 import urlsafe_b64encode
 
 import pytest
 from hypothesis import assume, given
@@ -55,3 +56,19 @@ def test_given_any_text_when_decoded_then_it_is_refused(garbage: str) -> None:
 def test_given_a_cursor_past_every_id_when_decoded_then_it_is_refused(tenant: str, last: int) -> None:
     with pytest.raises(InvalidCursorError):
         decode(tenant, encode(tenant, last))
+
+
+few = st.sampled_from(["a", "a-", "a-b", "b", "tenant-a", "tenant-b"])
+well_formed = st.binary(min_size=18, max_size=18).map(lambda raw: urlsafe_b64encode(raw).decode())
+
+
+@given(tenant=few, cursor=st.text() | well_formed | st.builds(encode, few, st.integers(0, 2**72 - 1)))
+def test_given_any_cursor_when_decoded_then_only_the_one_made_for_this_tenant_and_id_is_accepted(
+    tenant: str, cursor: str
+) -> None:
+    try:
+        last = decode(tenant, cursor)
+    except InvalidCursorError:
+        return
+    assert cursor == encode(tenant, last)
+    assert 0 <= last < 2**53

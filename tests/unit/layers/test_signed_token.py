@@ -32,6 +32,7 @@ LACKS = "The token lacks a claim: exp, iss and aud are required."
 FORM = "The token's claim {} does not have the form that this API takes."
 
 ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
+TENANT = set("abcdefghijklmnopqrstuvwxyz0123456789-")
 BASE64URL = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
 
@@ -428,3 +429,42 @@ segments = st.text(BASE64URL, max_size=12) | st.dictionaries(
 @given(parts=st.lists(segments, min_size=1, max_size=5))
 def test_given_segments_that_nobody_signed_when_read_then_they_are_refused(parts: list[str]) -> None:
     assert refused(".".join(parts))
+
+
+around = (
+    st.text() | st.text("Bearr \t\n\0,.=:") | st.sampled_from(["Bearer ", "bearer ", "Bearer  ", " Bearer "])
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(before=around, after=st.just("") | around)
+def test_given_a_good_token_when_anything_is_around_it_then_only_bearer_and_a_space_are_accepted(
+    before: str, after: str
+) -> None:
+    header = f"{before}{GOOD['ES256']}{after}"
+    if header == f"Bearer {GOOD['ES256']}":
+        assert authenticate(header) == Caller("tenant-a", "user-1")
+        return
+    with pytest.raises(AuthenticationError):
+        authenticate(header)
+
+
+texts = st.text() | st.text("aA0-._:#/%\n\0éа", max_size=70)
+any_json = (
+    st.none() | st.booleans() | st.integers() | st.lists(texts, max_size=2) | st.dictionaries(texts, texts)
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(tenant=texts | any_json, user=texts | any_json | st.just("user-1"))
+def test_given_any_claims_that_were_signed_when_read_then_only_a_tenant_and_a_user_are_accepted(
+    tenant: Any, user: Any
+) -> None:
+    """What the issuer lets a user choose is not to become another tenant."""
+    made = signed({"alg": "ES256", "kid": "one"}, issuer.claims(tenant_id=tenant, sub=user))
+    good = isinstance(tenant, str) and isinstance(user, str)
+    good = good and 1 <= len(tenant) <= 63 and set(tenant) <= TENANT and tenant[0] != "-"
+    if good and 1 <= len(user) <= 255 and all("!" <= character <= "~" for character in user):
+        assert authenticate(f"Bearer {made}") == Caller(tenant, user)
+    else:
+        assert refused(made)
