@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
-TYPED := infra layers tests/bench tests/e2e bootstrap.py
+TYPED := infra layers tests/bench tests/e2e tests/faults bootstrap.py
 
 .PHONY: help
 help: ## show the targets
@@ -22,12 +22,16 @@ down: $(INSTALLED) ## stop the mesh
 	@$(BIN)/mesh down
 
 .PHONY: test
-test: lint ## the gate: lint, format, types, every test but the poller's integration suite
-	$(BIN)/pytest --ignore tests/integration/kafka_esm
+test: lint ## the gate: lint, format, types, every test but the poller's integration suite and the faults
+	$(BIN)/pytest --ignore tests/integration/kafka_esm --ignore tests/faults
 
 .PHONY: test-esm
 test-esm: $(INSTALLED) ## the whole suite of the Kafka event source poller, by itself
 	$(BIN)/pytest tests/unit/kafka_esm tests/integration/kafka_esm
+
+.PHONY: test-faults
+test-faults: $(INSTALLED) ## let every part of a mesh fail under load, and count what became of its users
+	$(BIN)/pytest tests/faults
 
 .PHONY: lint
 lint: $(INSTALLED) ## lint, format and types alone

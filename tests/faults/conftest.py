@@ -3,6 +3,10 @@
 from collections.abc import Iterator
 
 import pytest
+from mesh import stores
+from mesh.aws import physical_id
+from mesh.state import State
+from users.outbox import Outbox
 
 from tests.e2e.mesh_command import Mesh
 from tests.faults.broker import Broker
@@ -36,9 +40,23 @@ def mesh(tmp_path_factory: pytest.TempPathFactory, broker: Broker) -> Iterator[M
         mesh.run("down")
 
 
+@pytest.fixture(scope="session")
+def api_url(mesh: Mesh) -> str:
+    url: str = mesh.status()["api_url"]
+    return url
+
+
+@pytest.fixture(scope="session")
+def outbox(mesh: Mesh) -> Outbox:
+    endpoint: str = mesh.status()["aws_endpoint_url"]
+    table = physical_id(endpoint, "UsersTable")
+    assert table is not None
+    return stores.outbox(State(aws_endpoint_url=endpoint, users_table=table))
+
+
 @pytest.fixture
-def trial(mesh: Mesh, request: pytest.FixtureRequest) -> Trial:
-    trial = Trial(mesh, request.node.name.removeprefix("test_").replace("_", " "))
+def trial(api_url: str, outbox: Outbox, request: pytest.FixtureRequest) -> Trial:
+    trial = Trial(request.node.name.removeprefix("test_").replace("_", " "), api_url, outbox)
     request.config.stash.setdefault(_TRIALS, []).append(trial)
     return trial
 

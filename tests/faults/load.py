@@ -14,9 +14,9 @@ from mesh.process import wait_until
 PER_SECOND = 12
 TENANTS_AT_ONCE = 4
 USERS_PER_TENANT = 40  # a single search lists them all
-_THREADS = 6
+_THREADS = 4  # and so many workers of create_user, each with a start of its own
 _TIMEOUT_SECONDS = 40  # longer than the gateway's own
-_PROGRESS_SECONDS = 60
+_PROGRESS_SECONDS = 120
 
 
 @dataclass(frozen=True)

@@ -7,14 +7,10 @@ from statistics import quantiles
 from threading import Event, Thread
 
 import httpx
-from mesh import stores
-from mesh.aws import physical_id
 from mesh.process import wait_until
-from mesh.state import State
 from users.errors import UnavailableError
-from users.outbox import Backlog
+from users.outbox import Backlog, Outbox
 
-from tests.e2e.mesh_command import Mesh
 from tests.faults.load import Load
 from tests.faults.verdict import Tenant, Verdict, judge
 
@@ -28,15 +24,12 @@ class Trial:
     verdict: Verdict
     settled_seconds: float  # from the end of the fault until every user was found
 
-    def __init__(self, mesh: Mesh, name: str) -> None:
+    def __init__(self, name: str, api_url: str, outbox: Outbox) -> None:
         self.name = name
         self.backlog = Backlog(0, 0.0)  # the largest size and the greatest age that were seen
-        status = mesh.status()
-        endpoint: str = status["aws_endpoint_url"]
-        table = physical_id(endpoint, "UsersTable") or ""
-        self._outbox = stores.outbox(State(aws_endpoint_url=endpoint, users_table=table))
-        self._api_url: str = status["api_url"]
-        self._load = Load(self._api_url)
+        self._api_url = api_url
+        self._outbox = outbox
+        self._load = Load(api_url)
         self._began = self._ended = 0.0
 
     @contextmanager
