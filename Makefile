@@ -3,11 +3,12 @@
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
-TYPED := infra layers tests/bench tests/e2e bootstrap.py
+LANES := tests/integration/kafka_esm tests/faults tests/iam
+TYPED := infra layers tests/bench tests/e2e tests/faults bootstrap.py
 
 .PHONY: help
 help: ## show the targets
-	@grep -E '^[a-z-]+:.*## ' Makefile | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*## ' Makefile | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
 
 .PHONY: demo
 demo: up ## create users in two tenants, find them by meaning, show that no tenant sees another's
@@ -22,12 +23,16 @@ down: $(INSTALLED) ## stop the mesh
 	@$(BIN)/mesh down
 
 .PHONY: test
-test: lint ## the gate: lint, format, types, every test but the poller's integration suite
-	$(BIN)/pytest --ignore tests/integration/kafka_esm --ignore tests/iam
+test: lint ## the gate: lint, format, types, and every test that has no lane of its own
+	$(BIN)/pytest $(addprefix --ignore ,$(LANES))
 
 .PHONY: test-esm
 test-esm: $(INSTALLED) ## the whole suite of the Kafka event source poller, by itself
 	$(BIN)/pytest tests/unit/kafka_esm tests/integration/kafka_esm
+
+.PHONY: test-faults
+test-faults: $(INSTALLED) ## let every part of a mesh fail under load, and count what became of its users
+	$(BIN)/pytest tests/faults
 
 .PHONY: test-iam
 test-iam: $(INSTALLED) ## no tenant's credentials reach another tenant: on an emulator that enforces IAM (wants cargo)

@@ -1,0 +1,91 @@
+"""One mesh for all faults, on a broker of ours behind a proxy; and the counts of each at the end."""
+
+from collections.abc import Iterator
+
+import pytest
+from mesh import stores
+from mesh.aws import physical_id
+from mesh.state import State
+from users.outbox import Outbox
+
+from tests.e2e.mesh_command import Mesh
+from tests.faults.broker import Broker
+from tests.faults.load import Load
+from tests.faults.trial import Trial
+
+_TRIALS = pytest.StashKey[list[Trial]]()
+_COLUMNS = "{:<58}{:>8}{:>16}{:>7}{:>6}{:>6}{:>5}{:>10}{:>9}{:>8}{:>24}"
+_HEADS = (
+    *("fault", "created", "errors", "stored", "found", "twice", "lost", "strangers", "outbox", "found s"),
+    "create p50 / p99 / max ms",
+)
+
+
+@pytest.fixture(scope="session")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    broker = Broker(tmp_path_factory.mktemp("broker") / "kafka.log")
+    yield broker
+    broker.close()
+
+
+@pytest.fixture(scope="session")
+def mesh(tmp_path_factory: pytest.TempPathFactory, broker: Broker) -> Iterator[Mesh]:
+    mesh = Mesh(tmp_path_factory.mktemp("faults") / "mesh", KAFKA_BOOTSTRAP_SERVERS=broker.address)
+    try:
+        mesh.run("up")
+        with Load(mesh.status()["api_url"]):  # the functions' first starts are no fault
+            pass
+        yield mesh
+    finally:
+        mesh.run("down")
+
+
+@pytest.fixture(scope="session")
+def api_url(mesh: Mesh) -> str:
+    url: str = mesh.status()["api_url"]
+    return url
+
+
+@pytest.fixture(scope="session")
+def outbox(mesh: Mesh) -> Outbox:
+    endpoint: str = mesh.status()["aws_endpoint_url"]
+    table = physical_id(endpoint, "UsersTable")
+    assert table is not None
+    return stores.outbox(State(aws_endpoint_url=endpoint, users_table=table))
+
+
+@pytest.fixture
+def trial(api_url: str, outbox: Outbox, request: pytest.FixtureRequest) -> Trial:
+    trial = Trial(request.node.name.removeprefix("test_").replace("_", " "), api_url, outbox)
+    request.config.stash.setdefault(_TRIALS, []).append(trial)
+    return trial
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    trials = [trial for trial in config.stash.get(_TRIALS, []) if hasattr(trial, "verdict")]
+    if not trials:
+        return
+    terminalreporter.section("faults")
+    terminalreporter.line(_COLUMNS.format(*_HEADS))
+    for trial in trials:
+        terminalreporter.line(_COLUMNS.format(*_row(trial)))
+    terminalreporter.line("stored: of the errors, the users who are there all the same, and found.")
+    terminalreporter.line("outbox: the most events, and the greatest age in s, that were seen in it.")
+    terminalreporter.line("found s: from the end of the fault, with the load after it, until all were found.")
+
+
+def _row(trial: Trial) -> tuple[object, ...]:
+    verdict = trial.verdict
+    return (
+        trial.name,
+        verdict.created,
+        " ".join(f"{count}×{status}" for status, count in sorted(verdict.errors.items())) or 0,
+        verdict.stored_though_error,
+        verdict.found,
+        verdict.twice,
+        verdict.lost,
+        verdict.strangers,
+        f"{trial.backlog.size}, {trial.backlog.age_seconds:.0f}",
+        f"{trial.settled_seconds:.0f}",
+        trial.durations,
+    )
