@@ -102,7 +102,10 @@ async def validation_error(request: Request, error: RequestValidationError) -> R
     """Answer 422 with each wrong field, without the values that were sent; 400 if the body is not JSON."""
     if any(e["type"] == "json_invalid" for e in error.errors()):
         return problem(400, _NOT_JSON)
-    errors = [FieldError(pointer=".".join(map(str, e["loc"])), detail=e["msg"]) for e in error.errors()]
+    errors = [
+        FieldError(pointer=".".join(map(str, e["loc"])), detail=e["msg"].removeprefix("Value error, "))
+        for e in error.errors()
+    ]
     return problem(422, "The request does not have the form that this endpoint takes.", errors)
 
 

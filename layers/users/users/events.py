@@ -32,7 +32,7 @@ _SOURCE = "/users/create"
 _SPEC_VERSION = "1.0"
 _CONTEXT = "ce_"  # how the names of all CloudEvents attributes start
 _KEY = re.compile(rb"[a-z0-9][a-z0-9-]{0,62}:[1-9][0-9]*")
-_TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+_TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 
 
 def _whole(number: object) -> object:

@@ -198,6 +198,11 @@ def test_given_a_deeply_nested_body_when_sent_then_the_client_is_at_fault(
     assert answer.problem(400 if answer.status == 400 else 422)  # which one is up to Python's JSON parser
 
 
+def test_given_no_address_when_sent_then_the_detail_is_for_the_client(create_user: Function) -> None:
+    (error,) = create(create_user, json={**ALICE, "email": "alice"}).problem(422)["errors"]
+    assert error == {"pointer": "body.email", "detail": "An email address must have an @-sign."}
+
+
 def test_given_a_key_twice_when_sent_then_the_last_one_counts(create_user: Function) -> None:
     body = '{"email":"not an address","email":"a@b.dev","name":"A"}'
     assert create(create_user, body=body).json["email"] == "a@b.dev"

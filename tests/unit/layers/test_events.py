@@ -89,7 +89,19 @@ def test_given_any_bytes_when_read_then_they_are_poison(
         parse(key, value, [*headers, ("ce_type", b"user.created"), ("ce_tenantid", b"tenant-a")])
 
 
-@pytest.mark.parametrize("traceparent", ["", "x", "00-" + "0" * 32 + "-" + "0" * 16, "évil\r\n", "a, b"])
+@pytest.mark.parametrize(
+    "traceparent",
+    [
+        "",
+        "x",
+        "évil\r\n",
+        "a, b",
+        "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01 ce_tenantid: tenant-b",
+        "ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+        "00-00000000000000000000000000000000-b7ad6b7169203331-01",
+        "00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01",
+    ],
+)
 def test_given_a_traceparent_that_is_none_when_announced_then_it_is_left_out(traceparent: str) -> None:
     assert "traceparent" not in dict(user_created(ALICE, traceparent).headers)
 
