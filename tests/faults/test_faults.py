@@ -4,7 +4,6 @@ The order matters: the last tests let the broker die, and with it its log.
 """
 
 import random
-import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from threading import Event
@@ -13,7 +12,7 @@ import psutil
 import pytest
 from mesh.process import is_running, wait_until
 
-from tests.e2e.mesh_command import MESH, Mesh
+from tests.e2e.mesh_command import Mesh
 from tests.faults.broker import Broker
 from tests.faults.load import PER_SECOND, Load
 from tests.faults.trial import Trial
@@ -162,8 +161,6 @@ def test_the_broker_was_down_and_came_back_empty(broker: Broker, trial: Trial) -
 
 def test_the_broker_dies_with_events_that_nobody_had_read(mesh: Mesh, broker: Broker, trial: Trial) -> None:
     """It keeps its log in memory: they are lost with it, and `mesh reindex` publishes every user again."""
-    if subprocess.run([MESH, "reindex", "--help"], capture_output=True, check=False).returncode:
-        pytest.skip("there is no `mesh reindex` yet")
     poller = process(mesh, "poller")
     with trial.under_load() as load:
         poller.suspend()

@@ -30,6 +30,7 @@ _RATE_LIMIT_HEADERS = {
     "RateLimit": "What the tenant may send: `r` requests now, and one more in `t` seconds",
     "RateLimit-Policy": "What the tenant may send: `q` requests at once, and as many again after `w` seconds",
 }
+_ERRORS = 100  # of one answer: what is wrong with a body may be ten times as long as the body
 _NOT_JSON = "The body is not JSON in UTF-8."
 
 Handler = Callable[[Request, Any], Coroutine[Any, Any, Response]]
@@ -99,12 +100,12 @@ async def http_error(request: Request, error: HTTPException) -> Response:
 
 
 async def validation_error(request: Request, error: RequestValidationError) -> Response:
-    """Answer 422 with each wrong field, without the values that were sent; 400 if the body is not JSON."""
+    """Answer 422 with the wrong fields, without the values that were sent; 400 if the body is not JSON."""
     if any(e["type"] == "json_invalid" for e in error.errors()):
         return problem(400, _NOT_JSON)
     errors = [
         FieldError(pointer=".".join(map(str, e["loc"])), detail=e["msg"].removeprefix("Value error, "))
-        for e in error.errors()
+        for e in error.errors()[:_ERRORS]
     ]
     return problem(422, "The request does not have the form that this endpoint takes.", errors)
 

@@ -231,6 +231,11 @@ def test_given_a_wrong_field_when_sent_then_422_names_it(
     assert [error["pointer"] for error in problem["errors"]] == [pointer]
 
 
+def test_given_thousands_of_wrong_fields_when_sent_then_422_names_a_hundred(create_user: Function) -> None:
+    problem = create(create_user, json={**ALICE, **{f"f{n}": 0 for n in range(5_000)}}).problem(422)
+    assert len(problem["errors"]) == 100
+
+
 def test_given_no_fields_when_sent_then_422_names_those_that_are_required(create_user: Function) -> None:
     problem = create(create_user, json={}).problem(422)
     assert [error["pointer"] for error in problem["errors"]] == ["body.email", "body.name"]
