@@ -52,10 +52,11 @@ bench: up ## measure the running mesh and the poller, each figure beside its flo
 	@$(BIN)/python tests/bench/kafka_esm.py
 
 .PHONY: lock
-lock: $(INSTALLED) ## write what is derived: uv.lock, the layers' requirements.txt, docs/openapi.json
+lock: $(INSTALLED) ## write what is derived: uv.lock, the layers' requirements.txt, docs/openapi.json, events/
 	@$(BIN)/uv lock
 	@for group in tenant-auth users vectors; do $(call export,$$group,layers/$$(echo $$group | tr - _)); done
 	@$(BIN)/mesh openapi > docs/openapi.json
+	@$(BIN)/python -m tests.sample_events
 
 export = $(BIN)/uv export --quiet --frozen --only-group $(1) --no-hashes --no-annotate --no-header \
 	--no-emit-package boto3 --format requirements-txt > $(2)/requirements.txt

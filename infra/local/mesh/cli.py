@@ -168,6 +168,14 @@ def demo_command() -> None:
     demo.run(load_running(), console)
 
 
+@app.command("sam")
+def sam_command() -> None:
+    """Write what `sam local` needs to run the functions in containers beside this mesh, and say where."""
+    from mesh import sam
+
+    print(sam.write_config(load_running()))  # noqa: T201
+
+
 @app.command("openapi")
 def openapi_command() -> None:
     """Print the HTTP API as OpenAPI 3.1 (docs/openapi.json is this)."""

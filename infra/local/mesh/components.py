@@ -1,5 +1,6 @@
 """The processes of the embedded mesh: how each is started, and how it is known to be ready."""
 
+import os
 import shutil
 import socket
 import subprocess
@@ -14,7 +15,10 @@ from mesh.aws import CREDENTIALS, ENRICH_WORKERS, STACK
 from mesh.errors import MeshError
 from mesh.state import Component
 
-HOST = "127.0.0.1"
+LOOPBACK = "127.0.0.1"
+HOST = os.environ.get(
+    "MESH_HOST", LOOPBACK
+)  # a container reaches the host's address on Docker's bridge, no loopback
 AWS = "aws"
 KAFKA = "kafka"
 QDRANT = "qdrant"
@@ -67,6 +71,7 @@ def start_qdrant(port: int, folder: str = QDRANT) -> Component:
     data = paths.DATA / folder
     data.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "qdrant_edge_server", "--path", str(data), "--port", str(port)]
+    command += ["--host", HOST]
     return _start(QDRANT, command, build.base_environment(), f"http://{HOST}:{port}")
 
 
@@ -80,7 +85,7 @@ def start_poller(port: int, aws_endpoint_url: str, parameters: dict[str, str]) -
         *("--max-concurrency", ENRICH_WORKERS),
     ]
     environment = {**build.base_environment(), **CREDENTIALS}
-    return _start(POLLER, command, environment, f"http://{HOST}:{port}")
+    return _start(POLLER, command, environment, f"http://{LOOPBACK}:{port}")
 
 
 def start_schedule(aws_endpoint_url: str, functions: list[str]) -> Component:
