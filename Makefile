@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
-LANES := tests/integration/kafka_esm tests/faults tests/iam
+LANES := tests/integration/kafka_esm tests/faults tests/iam tests/sam_local
 TYPED := infra layers tests/bench tests/e2e tests/faults bootstrap.py
 
 .PHONY: help
@@ -37,6 +37,10 @@ test-faults: $(INSTALLED) ## let every part of a mesh fail under load, and count
 .PHONY: test-iam
 test-iam: $(INSTALLED) ## no tenant's credentials reach another tenant: on an emulator that enforces IAM (wants cargo)
 	$(BIN)/pytest tests/iam
+
+.PHONY: test-sam
+test-sam: $(INSTALLED) ## the functions by sam local, in containers (as root it gets itself a Docker engine)
+	$(BIN)/pytest tests/sam_local
 
 .PHONY: lint
 lint: $(INSTALLED) ## lint, format and types alone

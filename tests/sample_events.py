@@ -1,4 +1,4 @@
-"""What AWS gives to each function, an example each: `python -m tests.sample_events` writes them to events/."""
+"""An event for each function, as AWS gives it: `python -m tests.sample_events` writes them to events/."""
 
 import json
 from typing import Any

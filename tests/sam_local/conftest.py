@@ -1,13 +1,20 @@
-"""A mesh that containers get to, and `sam local` beside it; skipped where there can be no Docker engine."""
+"""A mesh whose functions run by `sam local`, in containers; skipped where there can be no Docker engine."""
 
+import os
+import signal
 from collections.abc import Iterator
 
+import psutil
 import pytest
+from mesh.process import is_running, wait_until
 
 from infra.sam.base_image import ensure_base_image
 from infra.sam.engine import EngineError, bridge_address, engine
+from tests.e2e.conftest import api_url, authorization, tenant
 from tests.e2e.mesh_command import Mesh
-from tests.sam_local.sam_local import SamLocal
+from tests.sam_local.sam_local import SamLocal, SamMesh
+
+__all__ = ["api_url", "authorization", "tenant"]
 
 
 @pytest.fixture(scope="session")
@@ -22,13 +29,38 @@ def docker() -> Iterator[dict[str, str]]:
 
 
 @pytest.fixture(scope="session")
-def mesh(docker: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mesh]:
+def embedded(docker: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mesh]:
+    """A mesh that containers get to, and that leaves it to others to invoke a function for an event."""
     mesh = Mesh(tmp_path_factory.mktemp("sam") / "mesh", MESH_HOST=bridge_address(docker))
     mesh.run("up")
+    for name in ("poller", "schedule"):
+        invoker = psutil.Process(mesh.component(name)["pid"])
+        os.kill(invoker.pid, signal.SIGTERM)
+        assert wait_until(lambda invoker=invoker: not is_running(invoker), 60)  # type: ignore[misc]
     yield mesh
     mesh.run("down")
 
 
 @pytest.fixture(scope="session")
-def sam(mesh: Mesh, docker: dict[str, str]) -> SamLocal:
-    return SamLocal(mesh, docker)
+def sam(embedded: Mesh, docker: dict[str, str]) -> SamLocal:
+    return SamLocal(embedded, docker)
+
+
+@pytest.fixture(scope="session")
+def start_lambda(sam: SamLocal) -> Iterator[str]:
+    with sam.serving("start-lambda") as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def poller(sam: SamLocal, start_lambda: str) -> Iterator[str]:
+    """The poller that invokes functions there, at the address of the one that it stands in for."""
+    with sam.polling(start_lambda) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def mesh(embedded: Mesh, sam: SamLocal, start_lambda: str, poller: str) -> Iterator[Mesh]:
+    """The mesh as the end-to-end tests know it, with its API by `sam local start-api`."""
+    with sam.serving("start-api") as url, sam.scheduling(start_lambda):
+        yield SamMesh(embedded, sam, url)

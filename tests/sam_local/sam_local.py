@@ -3,12 +3,15 @@
 import json
 import os
 import subprocess
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
 from mesh import build, paths, process
+from mesh.aws import CREDENTIALS
 
 from tests.e2e.mesh_command import Mesh
 
@@ -16,15 +19,16 @@ READY_SECONDS = 120
 
 
 class SamLocal:
-    """`sam local`, as docs/sam.md says to use it."""
+    """`sam local` and what invokes its functions, as docs/sam.md says to run them."""
 
     def __init__(self, mesh: Mesh, client: Mapping[str, str]) -> None:
         """Take a mesh that listens where containers get to, and the variables that name the engine."""
+        self.mesh = mesh
         self.config = mesh.run("sam").strip()
-        self.logs = mesh.home / "logs"
         self.environment = {
             **os.environ,
             **client,
+            **CREDENTIALS,
             "SAM_CLI_TELEMETRY": "0",
             "__SAM_CLI_APP_DIR": str(paths.CACHE / "sam"),
         }
@@ -32,7 +36,7 @@ class SamLocal:
     def invoke(self, function: str, event: Path) -> Any:
         """Return what a function answers to the event in the file."""
         done = subprocess.run(
-            self._command("invoke", function, "--event", str(event)),
+            self._sam_local("invoke", function, "--event", str(event)),
             cwd=paths.ROOT,
             env=self.environment,
             capture_output=True,
@@ -44,24 +48,69 @@ class SamLocal:
 
     @contextmanager
     def serving(self, what: str) -> Iterator[str]:
-        """Yield the URL of `sam local start-…`; its log and that of its functions is `sam-<what>.log`."""
+        """Yield the URL of `sam local <what>`; its log has those of its functions."""
         port = process.free_port()
-        log = self.log(what)
-        running = process.start(self._command(what, "--port", str(port)), self.environment, log)
-        try:
-            started = process.wait_until(
-                lambda: "Press CTRL+C" in process.tail(log, 100) or not process.is_running(running),
-                READY_SECONDS,
-            )
-            assert started, process.tail(log)
-            assert process.is_running(running), process.tail(log)
+        with self._running(what, self._sam_local(what, "--port", str(port)), "Press CTRL+C"):
             yield f"http://127.0.0.1:{port}"
-        finally:
-            process.stop(running, 60)  # it first removes its containers
+
+    @contextmanager
+    def polling(self, lambda_url: str) -> Iterator[str]:
+        """Run the poller, where `mesh status` asks the one of the mesh; yield the URL of its health."""
+        health = self.mesh.component("poller")["address"]
+        status = self.mesh.status()
+        command = [
+            *("kafka-esm", "run", "--template", "template.yaml", "--endpoint-url", lambda_url),
+            *("--parameter", f"KafkaBootstrapServers={status['kafka_bootstrap_servers']}"),
+            *("--parameter", "KafkaSecretArn=", "--parameter", "ConsumerGroupId=event-mesh.sam"),
+            *("--health-port", health.rpartition(":")[2], "--max-concurrency", "1"),
+        ]
+        command[0] = str(Path(sys.executable).with_name(command[0]))
+        with self._running("kafka-esm", command, "assigned"):
+            yield health
+
+    @contextmanager
+    def scheduling(self, lambda_url: str) -> Iterator[None]:
+        """Invoke relay_events every few seconds."""
+        options = ["--endpoint-url", lambda_url, "--every", "5", "RelayEventsFunction"]
+        with self._running("schedule", [sys.executable, "-m", "mesh.schedule", *options]):
+            yield
 
     def log(self, what: str) -> Path:
-        return self.logs / f"sam-{what}.log"
+        """Return the log of a command that is, or was, running."""
+        return self.mesh.home / "logs" / f"sam-{what}.log"
 
-    def _command(self, what: str, *arguments: str) -> list[str]:
+    def _sam_local(self, what: str, *arguments: str) -> list[str]:
         sam = build.ensure_environment("sam") / "sam"
         return [str(sam), "local", what, *arguments, "--config-file", self.config]
+
+    @contextmanager
+    def _running(self, name: str, command: Sequence[str], ready: str = "") -> Iterator[psutil.Process]:
+        """Run a command that is ready once it has said so."""
+        log = self.log(name)
+        running = process.start(command, self.environment, log)
+        try:
+            assert process.wait_until(
+                lambda: ready in log.read_text() or not process.is_running(running), READY_SECONDS
+            ), process.tail(log)
+            assert process.is_running(running), process.tail(log)
+            yield running
+        finally:
+            process.stop(running, 60)  # sam first removes its containers
+
+
+class SamMesh(Mesh):
+    """A mesh whose API is `sam local start-api`, and whose functions' logs are SAM CLI's."""
+
+    def __init__(self, embedded: Mesh, sam: SamLocal, api_url: str) -> None:
+        super().__init__(embedded.home)
+        self.environment = embedded.environment
+        self._sam = sam
+        self._api_url = api_url
+
+    def status(self) -> dict[str, Any]:
+        return {**super().status(), "api_url": self._api_url}
+
+    def run(self, *arguments: str, code: int | None = 0) -> str:
+        if arguments[0] == "logs":
+            return self._sam.log("start-lambda").read_text()
+        return super().run(*arguments, code=code)

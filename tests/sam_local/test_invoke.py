@@ -1,13 +1,12 @@
 """`sam local invoke` of every function with its file in events/, as docs/sam.md says."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 from mesh import paths
-from mesh.process import wait_until
 
-from tests.e2e.mesh_command import Mesh
 from tests.sam_local.sam_local import SamLocal
 
 pytestmark = pytest.mark.timeout(600)  # the first invocation of each puts an image together
@@ -26,3 +25,24 @@ def test_a_user_is_created_and_listed(sam: SamLocal) -> None:
 
     assert listed["users"] == [created]
     assert (created["tenantId"], created["name"]) == ("tenant-a", "Ada")
+
+
+def test_what_enrich_is_given_search_finds(sam: SamLocal) -> None:
+    assert sam.invoke("EnrichFunction", EVENTS / "enrich.json") is None
+
+    found = body(sam.invoke("SearchFunction", EVENTS / "search.json"), 200)
+
+    best = found["results"][0]
+    assert (found["tenantId"], best["userId"], best["name"]) == ("tenant-a", 123, "Ada")
+    assert best["score"] > 0.3
+
+
+def test_relay_events_answers_a_schedule(sam: SamLocal) -> None:
+    assert sam.invoke("RelayEventsFunction", EVENTS / "relay_events.json") is None
+
+
+def test_an_exception_is_the_answer(sam: SamLocal, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.json"
+    broken.write_text("{}")
+
+    assert "errorType" in sam.invoke("SearchFunction", broken)

@@ -16,9 +16,7 @@ from mesh.errors import MeshError
 from mesh.state import Component
 
 LOOPBACK = "127.0.0.1"
-HOST = os.environ.get(
-    "MESH_HOST", LOOPBACK
-)  # a container reaches the host's address on Docker's bridge, no loopback
+HOST = os.environ.get("MESH_HOST", LOOPBACK)  # containers reach the address on Docker's bridge
 AWS = "aws"
 KAFKA = "kafka"
 QDRANT = "qdrant"
