@@ -67,6 +67,10 @@ def test_a_production_deployment_refuses_unsigned_tokens_and_nothing_changes(mes
     assert mesh.status()["auth_mode"] == before["auth_mode"]
 
 
+def test_sam_local_is_refused_where_no_container_gets_to(mesh: Mesh) -> None:
+    assert "MESH_HOST=172.17.0.1 mesh up" in mesh.run("sam", code=2)
+
+
 def test_logs_show_components_and_functions(mesh: Mesh, tenant: Callable[[], TenantClient]) -> None:
     client = tenant()
     client.create("secret-address@x.dev", "Ada", "a private profile")

@@ -4,12 +4,12 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import psutil
+import httpx
 from mesh import build, paths, process
 from mesh.aws import CREDENTIALS
 
@@ -50,7 +50,8 @@ class SamLocal:
     def serving(self, what: str) -> Iterator[str]:
         """Yield the URL of `sam local <what>`; its log has those of its functions."""
         port = process.free_port()
-        with self._running(what, self._sam_local(what, "--port", str(port)), "Press CTRL+C"):
+        command = self._sam_local(what, "--port", str(port))
+        with self._running(what, command, lambda: "Press CTRL+C" in self.log(what).read_text()):
             yield f"http://127.0.0.1:{port}"
 
     @contextmanager
@@ -65,14 +66,14 @@ class SamLocal:
             *("--health-port", health.rpartition(":")[2], "--max-concurrency", "1"),
         ]
         command[0] = str(Path(sys.executable).with_name(command[0]))
-        with self._running("kafka-esm", command, "assigned"):
+        with self._running("kafka-esm", command, lambda: _is_well(f"{health}/healthz")):
             yield health
 
     @contextmanager
     def scheduling(self, lambda_url: str) -> Iterator[None]:
         """Invoke relay_events every few seconds."""
         options = ["--endpoint-url", lambda_url, "--every", "5", "RelayEventsFunction"]
-        with self._running("schedule", [sys.executable, "-m", "mesh.schedule", *options]):
+        with self._running("schedule", [sys.executable, "-m", "mesh.schedule", *options], lambda: True):
             yield
 
     def log(self, what: str) -> Path:
@@ -84,18 +85,24 @@ class SamLocal:
         return [str(sam), "local", what, *arguments, "--config-file", self.config]
 
     @contextmanager
-    def _running(self, name: str, command: Sequence[str], ready: str = "") -> Iterator[psutil.Process]:
-        """Run a command that is ready once it has said so."""
+    def _running(self, name: str, command: Sequence[str], ready: Callable[[], bool]) -> Iterator[None]:
         log = self.log(name)
         running = process.start(command, self.environment, log)
         try:
-            assert process.wait_until(
-                lambda: ready in log.read_text() or not process.is_running(running), READY_SECONDS
-            ), process.tail(log)
+            assert process.wait_until(lambda: ready() or not process.is_running(running), READY_SECONDS), (
+                process.tail(log)
+            )
             assert process.is_running(running), process.tail(log)
-            yield running
+            yield
         finally:
             process.stop(running, 60)  # sam first removes its containers
+
+
+def _is_well(url: str) -> bool:
+    try:
+        return httpx.get(url).is_success
+    except httpx.HTTPError:
+        return False
 
 
 class SamMesh(Mesh):
