@@ -4,6 +4,7 @@ import os
 import signal
 from collections.abc import Iterator
 
+import httpx
 import psutil
 import pytest
 from mesh.process import is_running, wait_until
@@ -15,6 +16,16 @@ from tests.e2e.mesh_command import Mesh
 from tests.sam_local.sam_local import SamLocal, SamMesh
 
 __all__ = ["api_url", "authorization", "tenant"]
+
+LIMITS = {  # what SAM CLI's gateway cannot, by the test's name
+    "test_every_other_body_is_refused[\\xff\\xfe{}-400]": "it decodes every body as UTF-8, and else answers 502",
+}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if reason := LIMITS.get(item.name):
+            item.add_marker(pytest.mark.xfail(reason=f"sam local start-api: {reason}", strict=True))
 
 
 @pytest.fixture(scope="session")
@@ -63,4 +74,6 @@ def poller(sam: SamLocal, start_lambda: str) -> Iterator[str]:
 def mesh(embedded: Mesh, sam: SamLocal, start_lambda: str, poller: str) -> Iterator[Mesh]:
     """The mesh as the end-to-end tests know it, with its API by `sam local start-api`."""
     with sam.serving("start-api") as url, sam.scheduling(start_lambda):
+        for path in ("/users", "/users/create", "/ai/users/search"):  # the first request makes an image
+            assert httpx.get(url + path, timeout=300).is_client_error
         yield SamMesh(embedded, sam, url)

@@ -25,11 +25,14 @@ class SamLocal:
         """Take a mesh that listens where containers get to, and the variables that name the engine."""
         self.mesh = mesh
         self.config = mesh.run("sam").strip()
+        temporary = mesh.home / "sam" / "tmp"
+        temporary.mkdir()
         self.environment = {
             **os.environ,
             **client,
             **CREDENTIALS,
             "SAM_CLI_TELEMETRY": "0",
+            "TMPDIR": str(temporary),  # a build that was interrupted leaves its lock there, for 5 minutes
             "__SAM_CLI_APP_DIR": str(paths.CACHE / "sam"),
         }
 
