@@ -18,7 +18,7 @@ from tests.sam_local.sam_local import SamLocal, SamMesh
 __all__ = ["api_url", "authorization", "tenant"]
 
 LIMITS = {  # what SAM CLI's gateway cannot, by the test's name
-    "test_every_other_body_is_refused[\\xff\\xfe{}-400]": "it decodes every body as UTF-8, and else answers 502",
+    "test_every_other_body_is_refused[\\xff\\xfe{}-400]": "a body that is no UTF-8 is its own 502",
 }
 
 
