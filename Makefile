@@ -50,6 +50,7 @@ bench: up ## measure the running mesh and the poller, each figure beside its flo
 	@$(BIN)/python tests/bench/latency.py
 	@$(BIN)/python tests/bench/costs.py
 	@$(BIN)/python tests/bench/kafka_esm.py
+	@$(BIN)/python tests/bench/cold_start.py
 
 .PHONY: lock
 lock: $(INSTALLED) ## write what is derived: uv.lock, the layers' requirements.txt, docs/openapi.json

@@ -21,7 +21,17 @@ CODE_PROPERTY = {"AWS::Serverless::Function": "CodeUri", "AWS::Serverless::Layer
 
 _SOURCES = ("template.yaml", "functions/**/*", "layers/**/*")
 _KEPT_VARIABLES = ("PATH", "HOME", "LANG", "USER")
-_KEPT_PREFIXES = ("SSL_", "PIP_", "UV_", "REQUESTS_CA", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SAM_CLI_")
+_KEPT_PREFIXES = (
+    "DOCKER_",
+    "SSL_",
+    "PIP_",
+    "UV_",
+    "REQUESTS_CA",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "SAM_CLI_",
+)
 
 
 def base_environment() -> dict[str, str]:

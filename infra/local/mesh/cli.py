@@ -36,6 +36,9 @@ def up_command(
     kafka_port: Port = None,
     qdrant_port: Port = None,
     attach: Annotated[bool, typer.Option("--attach", help="Stay; Ctrl-C takes the mesh down.")] = False,
+    compose: Annotated[
+        bool, typer.Option("--compose", help="Kafka and Qdrant as containers: infra/compose.yaml, by Docker.")
+    ] = False,
     parameter: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME=VALUE", help="A parameter of template.yaml; kept until the mesh is down."),
@@ -49,7 +52,7 @@ def up_command(
 
     ports, parameters = Ports(aws_port, kafka_port, qdrant_port), _parameters(parameter or [])
     with lock():
-        state = _with_progress(lambda progress: up(ports, parameters, progress))
+        state = _with_progress(lambda progress: up(ports, parameters, progress, compose))
     if attach:
         _watch(state)
     else:
@@ -150,13 +153,20 @@ def token_command(
 
 
 @app.command("down")
-def down_command() -> None:
-    """Stop everything. Users, events and embeddings of this mesh are gone with it."""
+def down_command(
+    volumes: Annotated[
+        bool, typer.Option("--volumes", help="Also what the containers of --compose keep.")
+    ] = False,
+) -> None:
+    """Stop everything. Users, events and embeddings of this mesh are gone with it.
+
+    What Kafka and Qdrant keep as containers (mesh up --compose) stays in their volumes.
+    """
     from mesh.down import down
 
     with lock():
         console.print("[dim]·[/] Stopping")
-        down(load())
+        down(load(), volumes)
     console.print("Stopped.")
 
 

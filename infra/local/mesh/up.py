@@ -13,7 +13,7 @@ from vectors.collection import ensure_collection
 from vectors.errors import ModelMismatchError
 from vectors.settings import Settings as VectorSettings
 
-from mesh import build, components, deploy, process, schedule, tokens
+from mesh import build, components, containers, deploy, process, schedule, tokens
 from mesh.aws import physical_id
 from mesh.down import down
 from mesh.errors import MeshError
@@ -39,10 +39,11 @@ class Ports:
     qdrant: int | None = None
 
 
-def up(ports: Ports, parameters: Mapping[str, str], progress: Progress) -> State:
+def up(ports: Ports, parameters: Mapping[str, str], progress: Progress, compose: bool = False) -> State:
     """Return the state of a mesh that runs the present sources, starting and deploying what is needed.
 
     `parameters` are the template's, beside those that were given before; they are kept until it is down.
+    With `compose`, Kafka and Qdrant are the containers of infra/compose.yaml.
     Whatever goes wrong while it starts, nothing half-started is left. MeshError says what it was.
     """
     state = load()
@@ -52,6 +53,7 @@ def up(ports: Ports, parameters: Mapping[str, str], progress: Progress) -> State
         state.components and not state.api_url
     ):
         progress("Starting anew: the users and events that were in memory are lost")
+        compose = compose or state.compose
         down(state)
         state = State(parameters=state.parameters)
     progress("Installing the tools")
@@ -62,6 +64,8 @@ def up(ports: Ports, parameters: Mapping[str, str], progress: Progress) -> State
     build.build(sources)
     if state.components:
         _refuse_changes(state, ports)
+        if compose and not state.compose:
+            raise MeshError("The mesh runs without containers already. To use them: mesh down, then mesh up.")
         _restart_crashed(state, progress)
         wanted = {**state.parameters, **parameters}
         if state.sources != sources or state.parameters != wanted:
@@ -71,6 +75,10 @@ def up(ports: Ports, parameters: Mapping[str, str], progress: Progress) -> State
     state.parameters |= parameters
     with _cleaned_up(state, progress):
         components.clean()
+        if compose:
+            progress("Starting the containers of infra/compose.yaml")
+            containers.start()
+            state.compose = True
         _start_stores(state, ports, progress)
         _deploy(state, sources, progress)
     return state
@@ -132,7 +140,7 @@ def _start_schedule(state: State) -> Component:
 def _start_stores(state: State, ports: Ports, progress: Progress) -> None:
     """Start the stores side by side, but for those whose address is given."""
     for name, variable, start, port in _stores(ports):
-        if given := os.environ.get(variable):
+        if given := os.environ.get(variable) or (containers.address(name) if state.compose else None):
             progress(f"Using {name} at {given}")
             component = Component(name, given.rstrip("/"))
         else:
