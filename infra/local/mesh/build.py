@@ -35,14 +35,19 @@ def base_environment() -> dict[str, str]:
 
 def ensure_environment(group: str) -> Path:
     """Install a dependency group of the lock file into an environment of its own; return its bin folder."""
-    folder = paths.ENVIRONMENTS / group
+    return ensure_project(group, paths.ROOT, sys.executable, "--only-group", group)
+
+
+def ensure_project(name: str, project: Path, python: str, *options: str) -> Path:
+    """Install what a project's lock file says into an environment of its own; return its bin folder."""
+    folder = paths.ENVIRONMENTS / name
     stamp = folder / ".installed"
-    wanted = sha256((paths.ROOT / "uv.lock").read_bytes() + RUNTIME.encode()).hexdigest()
+    wanted = sha256((project / "uv.lock").read_bytes() + python.encode()).hexdigest()
     if not stamp.exists() or stamp.read_text() != wanted:
         _run(
-            [find_uv_bin(), "sync", "--frozen", "--only-group", group, "--python", sys.executable],
+            [find_uv_bin(), "sync", "--frozen", "--project", str(project), "--python", python, *options],
             {**base_environment(), "UV_PROJECT_ENVIRONMENT": str(folder)},
-            f"Cannot install the environment '{group}'. Is the package index reachable?",
+            f"Cannot install the environment '{name}'. Is the package index reachable?",
         )
         stamp.write_text(wanted)
     return folder / "bin"

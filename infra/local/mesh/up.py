@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from kafka import KafkaAdminClient
 from kafka.admin import NewTopic
@@ -39,10 +40,13 @@ class Ports:
     qdrant: int | None = None
 
 
-def up(ports: Ports, parameters: Mapping[str, str], progress: Progress) -> State:
+def up(
+    ports: Ports, parameters: Mapping[str, str], progress: Progress, emulator: str | None = None
+) -> State:
     """Return the state of a mesh that runs the present sources, starting and deploying what is needed.
 
-    `parameters` are the template's, beside those that were given before; they are kept until it is down.
+    `parameters` are the template's, beside those that were given before; they are kept until it is down, and so
+    is the emulator.
     Whatever goes wrong while it starts, nothing half-started is left. MeshError says what it was.
     """
     state = load()
@@ -53,10 +57,13 @@ def up(ports: Ports, parameters: Mapping[str, str], progress: Progress) -> State
     ):
         progress("Starting anew: the users and events that were in memory are lost")
         down(state)
-        state = State(parameters=state.parameters)
+        state = State(parameters=state.parameters, emulator=state.emulator)
+    if state.components and emulator not in (None, state.emulator):
+        raise MeshError(f"The mesh runs on {state.emulator}. To change that: mesh down, then mesh up.")
+    state.emulator = emulator or state.emulator or components.EMULATORS[0]
     progress("Installing the tools")
-    for group in ("ministack", "sam"):
-        build.ensure_environment(group)
+    build.ensure_environment("sam")
+    components.install_emulator(state.emulator)
     progress("Building functions and layers")
     sources = build.fingerprint()
     build.build(sources)
@@ -76,7 +83,7 @@ def up(ports: Ports, parameters: Mapping[str, str], progress: Progress) -> State
     return state
 
 
-def _stores(ports: Ports) -> list[tuple[str, str, Callable[[int], Component], int | None]]:
+def _stores(ports: Ports, emulator: str) -> list[tuple[str, str, Callable[[int], Component], int | None]]:
     """Return the stores with the variable that replaces each by an address, how it starts, and its port.
 
     What uses another comes after it, and so is stopped before it.
@@ -84,13 +91,13 @@ def _stores(ports: Ports) -> list[tuple[str, str, Callable[[int], Component], in
     return [
         (components.KAFKA, "KAFKA_BOOTSTRAP_SERVERS", components.start_kafka, ports.kafka),
         (components.QDRANT, "QDRANT_URL", components.start_qdrant, ports.qdrant),
-        (components.AWS, "AWS_ENDPOINT_URL", components.start_aws, ports.aws),
+        (components.AWS, "AWS_ENDPOINT_URL", partial(components.start_aws, emulator=emulator), ports.aws),
     ]
 
 
 def _refuse_changes(state: State, ports: Ports) -> None:
     """MeshError if a component of the running mesh is asked to be somewhere else."""
-    for (name, variable, _, port), component in zip(_stores(ports), state.components, strict=False):
+    for (name, variable, _, port), component in zip(_stores(ports, state.emulator), state.components, strict=False):
         given = os.environ.get(variable, component.address).rstrip("/")
         if given != component.address or (port and not component.address.endswith(f":{port}")):
             raise MeshError(
@@ -131,7 +138,7 @@ def _start_schedule(state: State) -> Component:
 
 def _start_stores(state: State, ports: Ports, progress: Progress) -> None:
     """Start the stores side by side, but for those whose address is given."""
-    for name, variable, start, port in _stores(ports):
+    for name, variable, start, port in _stores(ports, state.emulator):
         if given := os.environ.get(variable):
             progress(f"Using {name} at {given}")
             component = Component(name, given.rstrip("/"))
