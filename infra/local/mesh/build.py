@@ -42,7 +42,7 @@ def ensure_project(name: str, project: Path, python: str, *options: str) -> Path
     """Install what a project's lock file says into an environment of its own; return its bin folder."""
     folder = paths.ENVIRONMENTS / name
     stamp = folder / ".installed"
-    wanted = sha256((project / "uv.lock").read_bytes() + python.encode()).hexdigest()
+    wanted = _digest([project / "uv.lock", project / "pyproject.toml"], project, python.encode())
     if not stamp.exists() or stamp.read_text() != wanted:
         _run(
             [find_uv_bin(), "sync", "--frozen", "--project", str(project), "--python", python, *options],

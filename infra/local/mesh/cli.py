@@ -43,7 +43,7 @@ def up_command(
     ] = None,
     emulator: Annotated[
         Emulator | None,
-        typer.Option(envvar="MESH_EMULATOR", help="The AWS API; ministack unless given. Kept until the mesh is down."),
+        typer.Option(envvar="MESH_EMULATOR", help="ministack unless given; kept until the mesh is down."),
     ] = None,
 ) -> None:
     """Build, start and deploy what is still to be built, started and deployed.

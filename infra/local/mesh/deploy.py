@@ -17,7 +17,7 @@ JWKS = "event-mesh-issuer/jwks.json"  # bucket and object
 
 _BUCKET = "event-mesh-artifacts"
 _TIMEOUT = 180
-_NO_SECRET = "arn:aws:secretsmanager:us-east-1:000000000000:secret:none"
+_NO_SECRET = "arn:aws:secretsmanager:us-east-1:000000000000:secret:none"  # noqa: S105
 
 
 def parameters(state: State) -> dict[str, str]:
@@ -54,7 +54,7 @@ def deploy(endpoint_url: str, given: Mapping[str, str]) -> str:
     template = build.built_template()
     _upload(endpoint_url, template)
     cloudformation = client("cloudformation", endpoint_url)
-    # IAM takes no policy for the resource "". The poller, which would use the secret, knows that there is none.
+    # IAM takes no policy for the resource "". The poller, whose secret it is, knows that there is none.
     given = {**given, "KafkaSecretArn": given["KafkaSecretArn"] or _NO_SECRET}
     request = {
         "StackName": STACK,

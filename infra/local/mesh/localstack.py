@@ -1,4 +1,4 @@
-"""LocalStack without Docker and token: its environment, and how it is started with our plugin (infra/localstack)."""
+"""LocalStack without Docker and token: how it is installed and started with our plugin."""
 
 import os
 import shutil
@@ -58,7 +58,7 @@ def environment(host: str, port: int, folder: Path) -> dict[str, str]:
         "LAMBDA_RUNTIME_EXECUTOR": "process",
         "LOCALSTACK_HOST": f"{host}:{port}",
         "LOCALSTACK_VOLUME_DIR": str(volume),
-        "LS_LOG": "debug",
+        "LS_LOG": "error",  # it warns at every request that its URLs will change
         "PROVIDER_OVERRIDE_DYNAMODB": "moto",
         "PROVIDER_OVERRIDE_DYNAMODBSTREAMS": "moto",
         "SKIP_SSL_CERT_DOWNLOAD": "1",
@@ -72,7 +72,8 @@ def _candidates() -> Iterator[str]:
         yield named
         return
     yield from (found for each in _PYTHONS if (found := shutil.which(f"python{each}")))
-    yield from (_first_line(find_uv_bin(), "python", "find", "--no-python-downloads", each) for each in _PYTHONS)
+    uv = (find_uv_bin(), "python", "find", "--no-python-downloads")
+    yield from (_first_line(*uv, each) for each in _PYTHONS)
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
     yield from (str(found) for each in _PYTHONS for found in pyenv.glob(f"versions/{each}.*/bin/python"))
 

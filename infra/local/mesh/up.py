@@ -40,14 +40,11 @@ class Ports:
     qdrant: int | None = None
 
 
-def up(
-    ports: Ports, parameters: Mapping[str, str], progress: Progress, emulator: str | None = None
-) -> State:
+def up(ports: Ports, parameters: Mapping[str, str], progress: Progress, emulator: str | None = None) -> State:
     """Return the state of a mesh that runs the present sources, starting and deploying what is needed.
 
-    `parameters` are the template's, beside those that were given before; they are kept until it is down, and so
-    is the emulator.
-    Whatever goes wrong while it starts, nothing half-started is left. MeshError says what it was.
+    `parameters` are the template's, beside those that were given before; they are kept until it is down,
+    like the emulator. Whatever goes wrong while it starts, nothing half-started is left. MeshError says what it was.
     """
     state = load()
     for component in state.crashed:
@@ -97,7 +94,8 @@ def _stores(ports: Ports, emulator: str) -> list[tuple[str, str, Callable[[int],
 
 def _refuse_changes(state: State, ports: Ports) -> None:
     """MeshError if a component of the running mesh is asked to be somewhere else."""
-    for (name, variable, _, port), component in zip(_stores(ports, state.emulator), state.components, strict=False):
+    stores = _stores(ports, state.emulator)
+    for (name, variable, _, port), component in zip(stores, state.components, strict=False):
         given = os.environ.get(variable, component.address).rstrip("/")
         if given != component.address or (port and not component.address.endswith(f":{port}")):
             raise MeshError(

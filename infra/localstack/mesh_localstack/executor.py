@@ -1,10 +1,9 @@
 """LocalStack's way to run a function's execution environment: here, a process on this machine.
 
-LAMBDA_RUNTIME_EXECUTOR=process chooses it. A function of runtime python3.12 is run by the `python3.12` that is found
-first in the folders of LAMBDA_PROCESS_PATH (PATH unless given) and has awslambdaric; and so for any version.
+LAMBDA_RUNTIME_EXECUTOR=process chooses it. A function of runtime python3.12 is run by the first `python3.12`
+in the folders of LAMBDA_PROCESS_PATH (or else PATH), which must have awslambdaric; and so for any version.
 """
 
-import logging
 import os
 import shutil
 import tempfile
@@ -17,7 +16,6 @@ from localstack.services.lambda_.invocation.runtime_executor import RuntimeExecu
 from mesh_localstack.runtime_api import Invocation
 from mesh_localstack.worker import Worker
 
-_LOG = logging.getLogger(__name__)
 _HOST = "127.0.0.1"
 _NOT_LAMBDAS = ("LOCALSTACK_", "_AWS_XRAY_", "EDGE_PORT")  # what LocalStack adds for its own runtime
 
@@ -51,8 +49,7 @@ class ProcessExecutor(RuntimeExecutor):  # type: ignore[misc]
     def stop(self) -> None:
         """End the process. What it wrote after its last answer goes to LocalStack's own log."""
         if self._worker is not None:
-            for line in self._worker.stop().splitlines():
-                _LOG.info("%s: %s", self.function_version.id.function_name, line)
+            print(self._worker.stop(), end="", flush=True)  # noqa: T201
         shutil.rmtree(self._scratch, ignore_errors=True)
 
     def _new_worker(self) -> Worker:
@@ -105,7 +102,7 @@ def _layers_folder(version: FunctionVersion) -> Path:
 
 
 def _layout(version: FunctionVersion, own_path: str, scratch: Path) -> dict[str, str]:
-    """Return the variables that say where things are: Lambda's values, with /var/task, /opt and /tmp moved."""
+    """Return the variables that say where things are: Lambda's, with /var/task, /opt and /tmp moved."""
     code, layers = version.config.code.get_unzipped_code_location(), _layers_folder(version)
     runtime = version.config.runtime
     python = [code, layers / "python" / "lib" / runtime / "site-packages", layers / "python", own_path]

@@ -1,6 +1,6 @@
 """Event source mappings for self-managed Kafka: LocalStack keeps them, kafka_esm polls them.
 
-LAMBDA_KAFKA_POLLER=external leaves the polling to a `kafka-esm` process, which can be watched and stopped by itself.
+LAMBDA_KAFKA_POLLER=external leaves the polling to a `kafka-esm` process, to be watched and stopped by itself.
 """
 
 import os
@@ -21,7 +21,7 @@ _EXTERNAL = os.environ.get("LAMBDA_KAFKA_POLLER") == "external"
 
 
 def complete(defaults: dict[str, Any], request: dict[str, Any]) -> None:
-    """Give a mapping for self-managed Kafka what Lambda gives it; CloudFormation's spelling becomes the API's."""
+    """Give a mapping for self-managed Kafka Lambda's defaults, and the API's spelling for CloudFormation's."""
     source = request.get("SelfManagedEventSource")
     if not source:
         return

@@ -10,7 +10,7 @@ _CHUNK = 65_536
 class Output:
     """The reading end of a pipe. What was written before `take` is called is in what it returns.
 
-    A thread reads on, so that the writer never waits; `take` reads too, because what a function wrote before it
+    A thread reads on, so that the writer never waits. `take` reads too: what a function wrote before it
     answered may still be in the pipe when the answer is there.
     """
 

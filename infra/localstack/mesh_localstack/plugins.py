@@ -22,7 +22,7 @@ class ProcessExecutorPlugin(RuntimeExecutorPlugin):  # type: ignore[misc]
 
 @aws_provider(api="dynamodb", name="moto")  # type: ignore[untyped-decorator]
 def dynamodb() -> Service:
-    """PROVIDER_OVERRIDE_DYNAMODB=moto: LocalStack's own provider downloads DynamoDB Local, and runs it with Java."""
+    """PROVIDER_OVERRIDE_DYNAMODB=moto: LocalStack's own provider downloads DynamoDB Local and a Java."""
     from localstack.aws.api.dynamodb import DynamodbApi
 
     return _by_moto(DynamodbApi())
@@ -60,8 +60,9 @@ def poll_kafka(holder: Any, _service: str, mapping: dict[str, Any]) -> None:
 
 
 @runtime_hooks.on_infra_start()  # type: ignore[untyped-decorator]
-def transform_before_resolving() -> None:
-    """Deploy templates that refer to what SAM makes of them."""
-    from mesh_localstack import cloudformation
+def repair() -> None:
+    """Put right what LocalStack gets wrong."""
+    from mesh_localstack import repairs
 
-    cloudformation.transform_before_resolving()
+    repairs.transform_before_resolving()
+    repairs.listen_where_told()

@@ -29,7 +29,7 @@ class Result:
 
 
 class Worker:
-    """A process of a runtime, in a process group of its own, with nothing in its environment but `environment`."""
+    """A process of a runtime, in a process group of its own, with no variables but `environment`."""
 
     def __init__(self, command: Sequence[str], folder: Path, environment: Mapping[str, str]) -> None:
         self._api = RuntimeApi()
@@ -59,7 +59,7 @@ class Worker:
         return not self._ended.is_set()
 
     def invoke(self, invocation: Invocation, timeout: float) -> Result:
-        """Return the function's answer; if it takes too long or ends the process, the error that Lambda makes of it."""
+        """Return the function's answer; if there is none in time, or no process any more, Lambda's error."""
         self._api.initialised.wait(_INIT_SECONDS)
         started = time.time()
         self._api.give(invocation, int((started + timeout) * 1000))
