@@ -49,6 +49,19 @@ def resolved(given: Mapping[str, str]) -> dict[str, str]:
     return {**defaults, **given}
 
 
+def check_rules(values: Mapping[str, str]) -> None:
+    """MeshError if the template's rules refuse the values: LocalStack deploys without a look at them."""
+    rules = intrinsics.parse(paths.TEMPLATE.read_text(encoding="utf-8"))["Rules"]
+
+    def holds(condition: Any) -> bool:
+        return intrinsics.holds("It", intrinsics.Scope(values, {}, {"It": condition})) is True
+
+    for rule in rules.values():
+        for assertion in rule["Assertions"] if holds(rule["RuleCondition"]) else []:
+            if not holds(assertion["Assert"]):
+                raise MeshError(f"The template refuses these parameters: {assertion['AssertDescription']}")
+
+
 def deploy(endpoint_url: str, given: Mapping[str, str]) -> str:
     """Create the stack, or update it; return the API's base URL. MeshError says which resource failed."""
     template = build.built_template()

@@ -44,7 +44,8 @@ def up(ports: Ports, parameters: Mapping[str, str], progress: Progress, emulator
     """Return the state of a mesh that runs the present sources, starting and deploying what is needed.
 
     `parameters` are the template's, beside those that were given before; they are kept until it is down,
-    like the emulator. Whatever goes wrong while it starts, nothing half-started is left. MeshError says what it was.
+    like the emulator.
+    Whatever goes wrong while it starts, nothing half-started is left. MeshError says what it was.
     """
     state = load()
     for component in state.crashed:
@@ -158,6 +159,7 @@ def _deploy(state: State, sources: str, progress: Progress) -> None:
     given = deploy.parameters(state)
     components.check_mapping(given)
     values = deploy.resolved(given)
+    deploy.check_rules(values)
     progress("Creating topics and collection")
     create_topics_and_collection(values)
     progress("Publishing the issuer's key")

@@ -21,7 +21,7 @@ _EXTERNAL = os.environ.get("LAMBDA_KAFKA_POLLER") == "external"
 
 
 def complete(defaults: dict[str, Any], request: dict[str, Any]) -> None:
-    """Give a mapping for self-managed Kafka Lambda's defaults, and the API's spelling for CloudFormation's."""
+    """Give a mapping for Kafka Lambda's defaults, and the API's spelling for CloudFormation's."""
     source = request.get("SelfManagedEventSource")
     if not source:
         return
