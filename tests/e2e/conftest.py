@@ -39,4 +39,9 @@ def authorization(mesh: Mesh) -> str:
 def tenant(mesh: Mesh, api_url: str) -> Iterator[Callable[[], TenantClient]]:
     """Makes clients of tenants that nobody else uses."""
     with ExitStack() as clients:
-        yield lambda: clients.enter_context(mesh.client(f"tenant-{uuid4().hex[:12]}"))
+
+        def new() -> TenantClient:
+            name = f"tenant-{uuid4().hex[:12]}"
+            return clients.enter_context(TenantClient(api_url, name, mesh.authorization(name)))
+
+        yield new

@@ -62,6 +62,18 @@ def up_command(
         console.print("\nStop it with: make down")
 
 
+@app.command("deploy")
+def deploy_command() -> None:
+    """Build what has changed and deploy it into the running mesh, which goes on meanwhile."""
+    from mesh.up import Ports, up
+
+    with lock():
+        if crashed := [component.name for component in load_running().crashed]:
+            raise MeshError(f"{', '.join(crashed)} crashed. Start it again with: make up")
+        _with_progress(lambda progress: up(Ports(), {}, progress))
+    console.print("What was changed is live.")
+
+
 @app.command("status")
 def status_command(
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,

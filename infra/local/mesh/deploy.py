@@ -117,9 +117,24 @@ def _upload(endpoint_url: str, template: dict[str, Any]) -> None:
     """Put every artifact into a bucket, and its address into the template."""
     s3 = client("s3", endpoint_url)
     s3.create_bucket(Bucket=_BUCKET)
+    deployed = _deployed(endpoint_url)
     for name, where, archive in build.archives(template):
-        s3.upload_file(str(archive), _BUCKET, archive.name)
+        if (
+            where == "CodeUri" or archive.name not in deployed
+        ):  # a layer's version that is there is there to stay
+            s3.upload_file(str(archive), _BUCKET, archive.name)
         template["Resources"][name]["Properties"][where] = f"s3://{_BUCKET}/{archive.name}"
+
+
+def _deployed(endpoint_url: str) -> str:
+    """Return the template that is deployed; nothing if there is none."""
+    try:
+        answer = client("cloudformation", endpoint_url).get_template(
+            StackName=STACK, TemplateStage="Original"
+        )
+    except ClientError:
+        return ""
+    return json.dumps(answer["TemplateBody"])
 
 
 def _remove_uploads(endpoint_url: str) -> None:

@@ -44,6 +44,7 @@ class State:
     poller_url: str = ""
     users_table: str = ""
     sources: str = ""
+    wiring: str = ""  # what the poller and the schedule were started for
     emulator: str = ""
     parameters: dict[str, str] = field(default_factory=dict)
     components: list[Component] = field(default_factory=list)

@@ -9,10 +9,6 @@ from functools import partial
 from kafka import KafkaAdminClient
 from kafka.admin import NewTopic
 from kafka.errors import KafkaError, TopicAlreadyExistsError
-from qdrant_client import QdrantClient
-from vectors.collection import ensure_collection
-from vectors.errors import ModelMismatchError
-from vectors.settings import Settings as VectorSettings
 
 from mesh import build, components, deploy, process, schedule, tokens
 from mesh.aws import physical_id
@@ -59,9 +55,10 @@ def up(ports: Ports, parameters: Mapping[str, str], progress: Progress, emulator
     if state.components and emulator not in (None, state.emulator):
         raise MeshError(f"The mesh runs on {state.emulator}. To change that: mesh down, then mesh up.")
     state.emulator = emulator or state.emulator or components.EMULATORS[0]
-    progress("Installing the tools")
-    build.ensure_environment("sam")
-    components.install_emulator(state.emulator)
+    if not state.components:
+        progress("Installing the tools")
+        build.ensure_environment("sam")
+        components.install_emulator(state.emulator)
     progress("Building functions and layers")
     sources = build.fingerprint()
     build.build(sources)
@@ -157,17 +154,31 @@ def _start_stores(state: State, ports: Ports, progress: Progress) -> None:
 def _deploy(state: State, sources: str, progress: Progress) -> None:
     """Deploy what was built, and poll for its mapping. An unusable mapping changes nothing."""
     given = deploy.parameters(state)
-    components.check_mapping(given)
-    values = deploy.resolved(given)
-    deploy.check_rules(values)
-    progress("Creating topics and collection")
-    create_topics_and_collection(values)
-    progress("Publishing the issuer's key")
-    tokens.publish(state.aws_endpoint_url)
+    wiring = f"{build.fingerprint(['template.yaml'])} {sorted(given.items())}"
+    code_only = state.wiring == wiring
+    if not code_only:
+        components.check_mapping(given)
+        values = deploy.resolved(given)
+        deploy.check_rules(values)
+        progress("Creating topics and collection")
+        create_topics_and_collection(values)
+        progress("Publishing the issuer's key")
+        tokens.publish(state.aws_endpoint_url)
     progress("Deploying the template")
     state.api_url = deploy.deploy(state.aws_endpoint_url, given)
     state.users_table = physical_id(state.aws_endpoint_url, "UsersTable") or ""
-    progress("Starting the event source poller and the schedule")
+    if not code_only:
+        progress("Starting the event source poller and the schedule")
+        _start_invokers(state, given)
+        state.wiring = wiring
+    progress("Asking the API for its health")
+    deploy.check_health(state.api_url)
+    state.sources = sources
+    state.save()
+
+
+def _start_invokers(state: State, given: dict[str, str]) -> None:
+    """Start the poller and the schedule, instead of those that run."""
     for component in [each for each in state.components if each.name in _INVOKERS]:
         components.stop(component)  # what it invokes may have changed
         state.components.remove(component)
@@ -176,10 +187,6 @@ def _deploy(state: State, sources: str, progress: Progress) -> None:
     state.poller_url = poller.address
     state.save()
     components.wait_ready(poller)
-    progress("Asking the API for its health")
-    deploy.check_health(state.api_url)
-    state.sources = sources
-    state.save()
 
 
 def create_topics_and_collection(values: dict[str, str]) -> None:
@@ -206,7 +213,12 @@ def _create_topic(servers: str, topic: NewTopic) -> None:
 
 
 def _create_collection(values: dict[str, str]) -> None:
-    settings = VectorSettings(
+    from qdrant_client import QdrantClient  # it takes a second
+    from vectors.collection import ensure_collection
+    from vectors.errors import ModelMismatchError
+    from vectors.settings import Settings
+
+    settings = Settings(
         QDRANT_URL=values["QdrantUrl"],
         QDRANT_COLLECTION=values["QdrantCollection"],
         EMBEDDING_MODEL=values["EmbeddingModel"],
