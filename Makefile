@@ -7,7 +7,7 @@ TYPED := infra layers tests/bench tests/e2e bootstrap.py
 
 .PHONY: help
 help: ## show the targets
-	@grep -E '^[a-z-]+:.*## ' Makefile | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*## ' Makefile | awk -F ':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
 
 .PHONY: demo
 demo: up ## create users in two tenants, find them by meaning, show that no tenant sees another's
@@ -23,7 +23,7 @@ down: $(INSTALLED) ## stop the mesh
 
 .PHONY: test
 test: lint ## the gate: lint, format, types, every test but the poller's integration suite
-	$(BIN)/pytest --ignore tests/integration/kafka_esm --ignore tests/iam
+	$(BIN)/pytest --ignore tests/integration/kafka_esm --ignore tests/iam --ignore tests/localstack
 
 .PHONY: test-esm
 test-esm: $(INSTALLED) ## the whole suite of the Kafka event source poller, by itself
@@ -32,6 +32,14 @@ test-esm: $(INSTALLED) ## the whole suite of the Kafka event source poller, by i
 .PHONY: test-iam
 test-iam: $(INSTALLED) ## no tenant's credentials reach another tenant: on an emulator that enforces IAM (wants cargo)
 	$(BIN)/pytest tests/iam
+
+.PHONY: test-localstack
+test-localstack: $(INSTALLED) ## the end-to-end tests on LocalStack, and its functions by themselves (wants Python 3.12 or 3.13)
+	MESH_EMULATOR=localstack $(BIN)/pytest --timeout 300 tests/integration/localstack tests/localstack tests/e2e
+
+.PHONY: cycles-localstack
+cycles-localstack: $(INSTALLED) ## LocalStack up, deploy, find a user, down, ten times
+	@$(BIN)/python -m tests.localstack.cycles 10
 
 .PHONY: lint
 lint: $(INSTALLED) ## lint, format and types alone
