@@ -55,8 +55,10 @@ bench: up ## measure the running mesh and the poller, each figure beside its flo
 	@$(BIN)/python tests/bench/kafka_esm.py
 
 .PHONY: lock
-lock: $(INSTALLED) ## write what is derived: uv.lock, the layers' requirements.txt, docs/openapi.json
+lock: $(INSTALLED) ## write what is derived: both uv.lock, the layers' requirements.txt, docs/openapi.json
 	@$(BIN)/uv lock
+	@python=$$($(BIN)/python -c 'from mesh.localstack import find_python; print(find_python())') && \
+		$(BIN)/uv lock --quiet --project infra/localstack --python $$python
 	@for group in tenant-auth users vectors; do $(call export,$$group,layers/$$(echo $$group | tr - _)); done
 	@$(BIN)/mesh openapi > docs/openapi.json
 

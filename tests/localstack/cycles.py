@@ -1,4 +1,4 @@
-"""Up, deploy, find a user, down: again and again, and no process is left. `make cycles-localstack` runs it."""
+"""Up, deploy, find a user, down: again and again, and no process is left. For `make cycles-localstack`."""
 
 import os
 import sys
