@@ -5,7 +5,7 @@ import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, NoReturn, TypeVar
+from typing import Annotated, Literal, NoReturn, TypeVar
 
 import typer
 from rich.console import Console
@@ -25,6 +25,7 @@ console = Console(soft_wrap=True, highlight=False)
 errors = Console(stderr=True, soft_wrap=True, highlight=False)
 
 Result = TypeVar("Result")
+Emulator = Literal["ministack", "localstack"]
 Port = Annotated[int | None, typer.Option(min=1, max=65535, help="Any free one unless given.")]
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _EXIT_CODES = {"running": 0, "degraded": 1, "stopped": 3}
@@ -43,6 +44,10 @@ def up_command(
         list[str] | None,
         typer.Option(metavar="NAME=VALUE", help="A parameter of template.yaml; kept until the mesh is down."),
     ] = None,
+    emulator: Annotated[
+        Emulator | None,
+        typer.Option(envvar="MESH_EMULATOR", help="ministack unless given; kept until the mesh is down."),
+    ] = None,
 ) -> None:
     """Build, start and deploy what is still to be built, started and deployed.
 
@@ -52,12 +57,24 @@ def up_command(
 
     ports, parameters = Ports(aws_port, kafka_port, qdrant_port), _parameters(parameter or [])
     with lock():
-        state = _with_progress(lambda progress: up(ports, parameters, progress, compose))
+        state = _with_progress(lambda progress: up(ports, parameters, progress, compose, emulator))
     if attach:
         _watch(state)
     else:
         _show(state)
         console.print("\nStop it with: make down")
+
+
+@app.command("deploy")
+def deploy_command() -> None:
+    """Build what has changed and deploy it into the running mesh, which goes on meanwhile."""
+    from mesh.up import Ports, up
+
+    with lock():
+        if crashed := [component.name for component in load_running().crashed]:
+            raise MeshError(f"{', '.join(crashed)} crashed. Start it again with: make up")
+        _with_progress(lambda progress: up(Ports(), {}, progress))
+    console.print("What was changed is live.")
 
 
 @app.command("status")
