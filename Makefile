@@ -3,12 +3,12 @@
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
-LANES := tests/integration/kafka_esm tests/faults tests/iam tests/sam_local
+LANES := tests/integration/kafka_esm tests/faults tests/iam tests/localstack tests/sam_local
 TYPED := infra layers tests/bench tests/e2e tests/faults bootstrap.py
 
 .PHONY: help
 help: ## show the targets
-	@grep -E '^[a-z-]+:.*## ' Makefile | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*## ' Makefile | awk -F ':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
 
 .PHONY: demo
 demo: up ## create users in two tenants, find them by meaning, show that no tenant sees another's
@@ -38,6 +38,14 @@ test-faults: $(INSTALLED) ## let every part of a mesh fail under load, and count
 test-iam: $(INSTALLED) ## no tenant's credentials reach another tenant: on an emulator that enforces IAM (wants cargo)
 	$(BIN)/pytest tests/iam
 
+.PHONY: test-localstack
+test-localstack: $(INSTALLED) ## the end-to-end tests on LocalStack, and its functions by themselves (wants Python 3.12 or 3.13)
+	MESH_EMULATOR=localstack $(BIN)/pytest --timeout 300 tests/integration/localstack tests/localstack tests/e2e
+
+.PHONY: cycles-localstack
+cycles-localstack: $(INSTALLED) ## LocalStack up, deploy, find a user, down, ten times
+	@$(BIN)/python -m tests.localstack.cycles 10
+
 .PHONY: test-sam
 test-sam: $(INSTALLED) ## the functions by sam local, in containers (as root it gets itself a Docker engine)
 	$(BIN)/pytest tests/sam_local
@@ -54,10 +62,14 @@ bench: up ## measure the running mesh and the poller, each figure beside its flo
 	@$(BIN)/python tests/bench/latency.py
 	@$(BIN)/python tests/bench/costs.py
 	@$(BIN)/python tests/bench/kafka_esm.py
+	@$(BIN)/python tests/bench/cold_start.py
 
 .PHONY: lock
-lock: $(INSTALLED) ## write what is derived: uv.lock, the layers' requirements.txt, docs/openapi.json, events/
+lock: $(INSTALLED) ## write what is derived: both uv.lock, the layers' requirements.txt, docs/openapi.json, events/
 	@$(BIN)/uv lock
+	@python=$$($(BIN)/python -c 'from mesh.localstack import find_python; print(find_python())' 2>/dev/null) && \
+		$(BIN)/uv lock --quiet --project infra/localstack --python $$python || \
+		echo "No Python 3.12 or 3.13 here: infra/localstack/uv.lock stays as it is."
 	@for group in tenant-auth users vectors; do $(call export,$$group,layers/$$(echo $$group | tr - _)); done
 	@$(BIN)/mesh openapi > docs/openapi.json
 	@$(BIN)/python -m tests.sample_events

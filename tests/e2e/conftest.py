@@ -1,6 +1,7 @@
 """One mesh for all end-to-end tests, deployed from the template as a user deploys it.
 
-E2E_PARAMETERS="AuthMode=jwt" deploys it with other parameters: the suite holds with signed tokens too.
+E2E_PARAMETERS="AuthMode=jwt" deploys it with other parameters: the suite holds with signed tokens too. And
+MESH_EMULATOR=localstack, which `mesh up` reads, runs every mesh of these tests on LocalStack.
 """
 
 import os
@@ -9,9 +10,20 @@ from contextlib import ExitStack
 from uuid import uuid4
 
 import pytest
+from mesh import localstack
 from mesh.client import TenantClient
+from mesh.errors import MeshError
 
 from tests.e2e.mesh_command import Mesh
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _emulator() -> None:
+    if os.environ.get("MESH_EMULATOR") == "localstack":
+        try:
+            localstack.find_python()
+        except MeshError as error:
+            pytest.skip(str(error))
 
 
 @pytest.fixture(scope="session")
@@ -39,4 +51,9 @@ def authorization(mesh: Mesh) -> str:
 def tenant(mesh: Mesh, api_url: str) -> Iterator[Callable[[], TenantClient]]:
     """Makes clients of tenants that nobody else uses."""
     with ExitStack() as clients:
-        yield lambda: clients.enter_context(mesh.client(f"tenant-{uuid4().hex[:12]}"))
+
+        def new() -> TenantClient:
+            name = f"tenant-{uuid4().hex[:12]}"
+            return clients.enter_context(TenantClient(api_url, name, mesh.authorization(name)))
+
+        yield new

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +17,15 @@ MESH = Path(sys.executable).with_name("mesh")
 class Mesh:
     """A mesh whose state lies in `home`, apart from the one of the checkout."""
 
-    def __init__(self, home: Path, **environment: str) -> None:
+    def __init__(self, home: Path, command: Sequence[str] = (str(MESH),), **environment: str) -> None:
         self.home = home
+        self.command = command
         self.environment = {**os.environ, "MESH_HOME": str(home), **environment}
 
     def run(self, *arguments: str, code: int | None = 0) -> str:
         """Run a command to its end and return what it printed; AssertionError for another exit code."""
         done = subprocess.run(
-            [MESH, *arguments], env=self.environment, capture_output=True, text=True, check=False
+            [*self.command, *arguments], env=self.environment, capture_output=True, text=True, check=False
         )
         output = done.stdout + done.stderr
         assert code is None or done.returncode == code, output
@@ -32,7 +34,7 @@ class Mesh:
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """Start a command and leave it running."""
         return subprocess.Popen(
-            [MESH, *arguments],
+            [*self.command, *arguments],
             env=self.environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -1,5 +1,6 @@
-"""A mesh that takes signed tokens only: those of its own issuer, whose keys functions fetch over HTTP."""
+"""A mesh with parameters of its own: signed tokens only, and a limit for one tenant."""
 
+import json
 import stat
 import time
 from collections.abc import Iterator
@@ -19,13 +20,16 @@ ROUTES: list[tuple[str, str, dict[str, Any], int]] = [
     ("GET", "/users", {}, 200),
     ("GET", "/ai/users/search", {"params": {"query": "anyone"}}, 200),
 ]
+LIMITS = {"limited": {"list_users": {"perSecond": 0.001, "burst": 2}}}
 
 
 @pytest.fixture(scope="module")
 def signing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mesh]:
     mesh = Mesh(tmp_path_factory.mktemp("tokens") / "mesh")
     try:
-        mesh.run("up", "--parameter", "AuthMode=jwt")
+        mesh.run(
+            "up", "--parameter", "AuthMode=jwt", "--parameter", f"RateLimitOverrides={json.dumps(LIMITS)}"
+        )
         yield mesh
     finally:
         mesh.run("down")
@@ -72,6 +76,21 @@ def test_a_token_that_has_expired_is_401(signing: Mesh) -> None:
     answer = call(signing, "GET", "/users", {}, token)
 
     assert (answer.status_code, answer.json()["detail"]) == (401, "The token has expired.")
+
+
+def test_a_tenant_beyond_its_rate_is_refused_and_others_are_not(signing: Mesh) -> None:
+    with signing.client("limited") as limited, signing.client("tenant-d") as other:
+        answers = [limited.http.get("/users") for _ in range(4)]
+        others = [other.http.get("/users").status_code for _ in range(4)]
+        elsewhere = limited.http.get("/ai/users/search", params={"query": "anyone"})
+
+    assert [answer.status_code for answer in answers] == [200, 200, 429, 429]
+    refused = answers[-1]
+    assert refused.headers["Content-Type"] == "application/problem+json"
+    assert int(refused.headers["Retry-After"]) > 900
+    assert refused.headers["RateLimit"].startswith('"list_users";r=0;t=')
+    assert others == [200] * 4
+    assert elsewhere.status_code == 200
 
 
 def test_a_created_user_is_found_and_other_tenants_find_nothing(signing: Mesh) -> None:

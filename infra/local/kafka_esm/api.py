@@ -42,7 +42,7 @@ def find_mappings(client: Any) -> list[Found]:
         rows = [row for page in pages for row in page["EventSourceMappings"]]
     except (BotoCoreError, ClientError, KeyError) as exc:
         raise ConfigurationError(f"--from-api: the mappings cannot be listed: {exc}") from None
-    found = [_found(client, row) for row in rows if "SelfManagedEventSource" in row]
+    found = [found_mapping(client, row) for row in rows if "SelfManagedEventSource" in row]
     if not found:
         # A mapping of another source has that one's ARN: with neither, it was for Kafka and has lost it.
         lost = [row["UUID"] for row in rows if not row.get("EventSourceArn")]
@@ -55,7 +55,8 @@ def find_mappings(client: Any) -> list[Found]:
     return own_groups(found)
 
 
-def _found(client: Any, row: Mapping[str, Any]) -> Found:
+def found_mapping(client: Any, row: Mapping[str, Any]) -> Found:
+    """Check one mapping, as GetEventSourceMapping describes it."""
     function = str(row.get("FunctionArn", ""))
     return check_mapping(
         f"mapping {row.get('UUID')}", lambda: _target(client, function), lambda: _as_sam(row)

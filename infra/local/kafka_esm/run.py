@@ -63,7 +63,7 @@ def run(mappings: Sequence[Mapping], options: RunOptions) -> None:
         signal.signal(number, lambda *_: stop.set())
     registry = CollectorRegistry()
     meters = families(registry)
-    pollers = [_poller(mapping, options, stop, meters_of(mapping, meters)) for mapping in enabled]
+    pollers = [make_poller(mapping, options, stop, meters_of(mapping, meters)) for mapping in enabled]
     if options.health_port is not None:
         read = functools.partial(_statuses, pollers)
         registry.register(StatusCollector(read))
@@ -93,7 +93,8 @@ def _log_mappings(mappings: Sequence[Mapping]) -> None:
         _LOG.info("mapping" if mapping.enabled else "mapping is not enabled: it is not polled", extra=names)
 
 
-def _poller(mapping: Mapping, options: RunOptions, stop: threading.Event, meters: Meters) -> Poller:
+def make_poller(mapping: Mapping, options: RunOptions, stop: threading.Event, meters: Meters) -> Poller:
+    """Return the poller of one mapping; its `run` polls until `stop` is set."""
     concurrency = min(mapping.pollers or options.max_concurrency, options.max_concurrency)
     security: dict[str, Any] = {}
     if mapping.access:

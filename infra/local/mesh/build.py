@@ -1,9 +1,10 @@
 """From sources to what is deployed: tool environments, `sam build`, and one zip per function and layer."""
 
 import os
+import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 import yaml
+from kafka_esm import intrinsics
 from uv import find_uv_bin
 
 from mesh import paths, process
@@ -20,8 +22,19 @@ RUNTIME = f"python{sys.version_info.major}.{sys.version_info.minor}"
 CODE_PROPERTY = {"AWS::Serverless::Function": "CodeUri", "AWS::Serverless::LayerVersion": "ContentUri"}
 
 _SOURCES = ("template.yaml", "functions/**/*", "layers/**/*")
+_NOT_CODE = ("template.yaml", "functions/*/requirements.txt", "layers/**/*")
 _KEPT_VARIABLES = ("PATH", "HOME", "LANG", "USER")
-_KEPT_PREFIXES = ("SSL_", "PIP_", "UV_", "REQUESTS_CA", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SAM_CLI_")
+_KEPT_PREFIXES = (
+    "DOCKER_",
+    "SSL_",
+    "PIP_",
+    "UV_",
+    "REQUESTS_CA",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "SAM_CLI_",
+)
 
 
 def base_environment() -> dict[str, str]:
@@ -35,22 +48,27 @@ def base_environment() -> dict[str, str]:
 
 def ensure_environment(group: str) -> Path:
     """Install a dependency group of the lock file into an environment of its own; return its bin folder."""
-    folder = paths.ENVIRONMENTS / group
+    return ensure_project(group, paths.ROOT, sys.executable, "--only-group", group)
+
+
+def ensure_project(name: str, project: Path, python: str, *options: str) -> Path:
+    """Install what a project's lock file says into an environment of its own; return its bin folder."""
+    folder = paths.ENVIRONMENTS / name
     stamp = folder / ".installed"
-    wanted = sha256((paths.ROOT / "uv.lock").read_bytes() + RUNTIME.encode()).hexdigest()
+    wanted = _digest([project / "uv.lock", project / "pyproject.toml"], project, python.encode())
     if not stamp.exists() or stamp.read_text() != wanted:
         _run(
-            [find_uv_bin(), "sync", "--frozen", "--only-group", group, "--python", sys.executable],
+            [find_uv_bin(), "sync", "--frozen", "--project", str(project), "--python", python, *options],
             {**base_environment(), "UV_PROJECT_ENVIRONMENT": str(folder)},
-            f"Cannot install the environment '{group}'. Is the package index reachable?",
+            f"Cannot install the environment '{name}'. Is the package index reachable?",
         )
         stamp.write_text(wanted)
     return folder / "bin"
 
 
-def fingerprint() -> str:
-    """Return a hash of everything that `sam build` reads, and of the runtime."""
-    found = {path for pattern in _SOURCES for path in paths.ROOT.glob(pattern)}
+def fingerprint(patterns: Iterable[str] = _SOURCES) -> str:
+    """Return a hash of everything that `sam build` reads, or a part of it, and of the runtime."""
+    found = {path for pattern in patterns for path in paths.ROOT.glob(pattern)}
     files = [path for path in found if path.is_file() and "__pycache__" not in path.parts]
     return _digest(files, paths.ROOT, RUNTIME.encode())
 
@@ -58,8 +76,34 @@ def fingerprint() -> str:
 def build(sources: str) -> None:
     """Build functions and layers, unless the build at hand is of these sources."""
     stamp = paths.CACHE / "build"
-    if stamp.exists() and stamp.read_text() == sources and (paths.BUILD / "template.yaml").exists():
+    built = stamp.read_text().split() if stamp.exists() and (paths.BUILD / "template.yaml").exists() else []
+    wanted = [sources, fingerprint(_NOT_CODE)]
+    if built == wanted:
         return
+    if built[1:] == wanted[1:] and not _functions_have_packages():
+        _copy_functions()
+    else:
+        _sam_build()
+    paths.CACHE.mkdir(parents=True, exist_ok=True)
+    stamp.write_text(" ".join(wanted))
+
+
+def _functions_have_packages() -> bool:
+    lists = (path.read_text().splitlines() for path in paths.ROOT.glob("functions/*/requirements.txt"))
+    return any(line and not line.startswith("#") for lines in lists for line in lines)
+
+
+def _copy_functions() -> None:
+    """Do what `sam build` does with functions that have no packages of their own, at once and not in 9 s."""
+    source = intrinsics.parse(paths.TEMPLATE.read_text(encoding="utf-8"))["Resources"]
+    for name, resource in source.items():
+        if resource["Type"] == "AWS::Serverless::Function":
+            shutil.rmtree(paths.BUILD / name, ignore_errors=True)
+            code = paths.ROOT / resource["Properties"]["CodeUri"]
+            shutil.copytree(code, paths.BUILD / name, ignore=shutil.ignore_patterns("__pycache__"))
+
+
+def _sam_build() -> None:
     tools = ensure_environment("sam")
     environment = {
         **base_environment(),
@@ -80,8 +124,6 @@ def build(sources: str) -> None:
         environment,
         "'sam build' failed.",
     )
-    paths.CACHE.mkdir(parents=True, exist_ok=True)
-    stamp.write_text(sources)
 
 
 def built_template() -> dict[str, Any]:
@@ -101,14 +143,25 @@ def archives(template: Mapping[str, Any]) -> Iterator[tuple[str, str, Path]]:
     for name, resource in template["Resources"].items():
         if where := CODE_PROPERTY.get(resource["Type"]):
             artifact = paths.BUILD / resource["Properties"][where]
-            files = [path for path in artifact.rglob("*") if path.is_file()]
-            target = folder / f"{name}-{_digest(files, artifact)[:16]}.zip"
+            content = [artifact, *artifact.rglob("*")]
+            files = [path for path in content if path.is_file()]
+            target = _packed(content, [*folder.glob(f"{name}-*.zip")])
+            target = target or folder / f"{name}-{_digest(files, artifact)[:16]}.zip"
             if not target.exists():
                 _zip(files, artifact, target)
+            target.touch()
             outdated.discard(target)
             yield name, where, target
     for old in outdated:
         old.unlink()
+
+
+def _packed(content: Iterable[Path], archives: Sequence[Path]) -> Path | None:
+    """Return the one archive if it is younger than all that it was made of: 250 MB need not be read again."""
+    if len(archives) != 1:
+        return None
+    made = archives[0].stat().st_mtime_ns
+    return archives[0] if all(path.stat().st_ctime_ns < made for path in content) else None
 
 
 def _zip(files: Iterable[Path], root: Path, target: Path) -> None:

@@ -5,7 +5,7 @@ import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, NoReturn, TypeVar
+from typing import Annotated, Literal, NoReturn, TypeVar
 
 import typer
 from rich.console import Console
@@ -25,6 +25,7 @@ console = Console(soft_wrap=True, highlight=False)
 errors = Console(stderr=True, soft_wrap=True, highlight=False)
 
 Result = TypeVar("Result")
+Emulator = Literal["ministack", "localstack"]
 Port = Annotated[int | None, typer.Option(min=1, max=65535, help="Any free one unless given.")]
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _EXIT_CODES = {"running": 0, "degraded": 1, "stopped": 3}
@@ -36,9 +37,16 @@ def up_command(
     kafka_port: Port = None,
     qdrant_port: Port = None,
     attach: Annotated[bool, typer.Option("--attach", help="Stay; Ctrl-C takes the mesh down.")] = False,
+    compose: Annotated[
+        bool, typer.Option("--compose", help="Kafka and Qdrant as containers: infra/compose.yaml, by Docker.")
+    ] = False,
     parameter: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME=VALUE", help="A parameter of template.yaml; kept until the mesh is down."),
+    ] = None,
+    emulator: Annotated[
+        Emulator | None,
+        typer.Option(envvar="MESH_EMULATOR", help="ministack unless given; kept until the mesh is down."),
     ] = None,
 ) -> None:
     """Build, start and deploy what is still to be built, started and deployed.
@@ -49,12 +57,24 @@ def up_command(
 
     ports, parameters = Ports(aws_port, kafka_port, qdrant_port), _parameters(parameter or [])
     with lock():
-        state = _with_progress(lambda progress: up(ports, parameters, progress))
+        state = _with_progress(lambda progress: up(ports, parameters, progress, compose, emulator))
     if attach:
         _watch(state)
     else:
         _show(state)
         console.print("\nStop it with: make down")
+
+
+@app.command("deploy")
+def deploy_command() -> None:
+    """Build what has changed and deploy it into the running mesh, which goes on meanwhile."""
+    from mesh.up import Ports, up
+
+    with lock():
+        if crashed := [component.name for component in load_running().crashed]:
+            raise MeshError(f"{', '.join(crashed)} crashed. Start it again with: make up")
+        _with_progress(lambda progress: up(Ports(), {}, progress))
+    console.print("What was changed is live.")
 
 
 @app.command("status")
@@ -150,13 +170,20 @@ def token_command(
 
 
 @app.command("down")
-def down_command() -> None:
-    """Stop everything. Users, events and embeddings of this mesh are gone with it."""
+def down_command(
+    volumes: Annotated[
+        bool, typer.Option("--volumes", help="Also what the containers of --compose keep.")
+    ] = False,
+) -> None:
+    """Stop everything. Users, events and embeddings of this mesh are gone with it.
+
+    What Kafka and Qdrant keep as containers (mesh up --compose) stays in their volumes.
+    """
     from mesh.down import down
 
     with lock():
         console.print("[dim]·[/] Stopping")
-        down(load())
+        down(load(), volumes)
     console.print("Stopped.")
 
 

@@ -10,7 +10,7 @@ from importlib.resources import files
 
 import httpx
 
-from mesh import build, paths, process
+from mesh import build, localstack, paths, process
 from mesh.aws import CREDENTIALS, ENRICH_WORKERS, STACK
 from mesh.errors import MeshError
 from mesh.state import Component
@@ -22,6 +22,7 @@ KAFKA = "kafka"
 QDRANT = "qdrant"
 POLLER = "poller"
 SCHEDULE = "schedule"
+EMULATORS = ("ministack", "localstack")
 
 _READY_TIMEOUT = 60
 _EXTERNAL_READY_TIMEOUT = 10  # somebody else started it
@@ -30,11 +31,22 @@ _DEFAULT_PATIENCE = 10.0
 _SCHEDULE_SECONDS = 5
 
 
-def start_aws(port: int) -> Component:
-    """Start MiniStack, the AWS API and the functions' workers."""
+def install_emulator(emulator: str) -> None:
+    """Install the emulator that `start_aws` starts."""
+    if emulator == "localstack":
+        localstack.install()
+    else:
+        build.ensure_environment(emulator)
+
+
+def start_aws(port: int, emulator: str = EMULATORS[0]) -> Component:
+    """Start the emulator: the AWS API and the functions' workers."""
     temporary = paths.TEMPORARY / AWS
     temporary.mkdir(parents=True, exist_ok=True)
     url = f"http://{HOST}:{port}"
+    if emulator == "localstack":
+        environment = {**build.base_environment(), **localstack.environment(HOST, port, temporary)}
+        return _start(AWS, localstack.command(), environment, url)
     environment = {
         **build.base_environment(),
         **CREDENTIALS,

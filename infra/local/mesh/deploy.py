@@ -17,6 +17,7 @@ JWKS = "event-mesh-issuer/jwks.json"  # bucket and object
 
 _BUCKET = "event-mesh-artifacts"
 _TIMEOUT = 180
+_NO_SECRET = "arn:aws:secretsmanager:us-east-1:000000000000:secret:none"  # noqa: S105
 
 
 def parameters(state: State) -> dict[str, str]:
@@ -48,11 +49,26 @@ def resolved(given: Mapping[str, str]) -> dict[str, str]:
     return {**defaults, **given}
 
 
+def check_rules(values: Mapping[str, str]) -> None:
+    """MeshError if the template's rules refuse the values: LocalStack deploys without a look at them."""
+    rules = intrinsics.parse(paths.TEMPLATE.read_text(encoding="utf-8"))["Rules"]
+
+    def holds(condition: Any) -> bool:
+        return intrinsics.holds("It", intrinsics.Scope(values, {}, {"It": condition})) is True
+
+    for rule in rules.values():
+        for assertion in rule["Assertions"] if holds(rule["RuleCondition"]) else []:
+            if not holds(assertion["Assert"]):
+                raise MeshError(f"The template refuses these parameters: {assertion['AssertDescription']}")
+
+
 def deploy(endpoint_url: str, given: Mapping[str, str]) -> str:
     """Create the stack, or update it; return the API's base URL. MeshError says which resource failed."""
     template = build.built_template()
     _upload(endpoint_url, template)
     cloudformation = client("cloudformation", endpoint_url)
+    # IAM takes no policy for the resource "". The poller, whose secret it is, knows that there is none.
+    given = {**given, "KafkaSecretArn": given["KafkaSecretArn"] or _NO_SECRET}
     request = {
         "StackName": STACK,
         "TemplateBody": json.dumps(template),
@@ -101,9 +117,24 @@ def _upload(endpoint_url: str, template: dict[str, Any]) -> None:
     """Put every artifact into a bucket, and its address into the template."""
     s3 = client("s3", endpoint_url)
     s3.create_bucket(Bucket=_BUCKET)
+    deployed = _deployed(endpoint_url)
     for name, where, archive in build.archives(template):
-        s3.upload_file(str(archive), _BUCKET, archive.name)
+        if (
+            where == "CodeUri" or archive.name not in deployed
+        ):  # a layer's version that is there is there to stay
+            s3.upload_file(str(archive), _BUCKET, archive.name)
         template["Resources"][name]["Properties"][where] = f"s3://{_BUCKET}/{archive.name}"
+
+
+def _deployed(endpoint_url: str) -> str:
+    """Return the template that is deployed; nothing if there is none."""
+    try:
+        answer = client("cloudformation", endpoint_url).get_template(
+            StackName=STACK, TemplateStage="Original"
+        )
+    except ClientError:
+        return ""
+    return json.dumps(answer["TemplateBody"])
 
 
 def _remove_uploads(endpoint_url: str) -> None:

@@ -62,7 +62,10 @@ def start(command: Sequence[str], environment: Mapping[str, str], log: Path) -> 
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    return psutil.Process(process.pid)
+    started = psutil.Process(process.pid)
+    # Linux has a moment, late in exec, when a process has no environment: find() would not know it as ours.
+    wait_until(lambda: _is_ours(started) or not is_running(started), 5, interval=0.001)
+    return started
 
 
 def find(pid: int) -> psutil.Process | None:

@@ -44,6 +44,9 @@ class State:
     poller_url: str = ""
     users_table: str = ""
     sources: str = ""
+    compose: bool = False  # Kafka and Qdrant are the containers of infra/compose.yaml
+    wiring: str = ""  # what the poller and the schedule were started for
+    emulator: str = ""
     parameters: dict[str, str] = field(default_factory=dict)
     components: list[Component] = field(default_factory=list)
 

@@ -4,16 +4,13 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from kafka import KafkaAdminClient
 from kafka.admin import NewTopic
 from kafka.errors import KafkaError, TopicAlreadyExistsError
-from qdrant_client import QdrantClient
-from vectors.collection import ensure_collection
-from vectors.errors import ModelMismatchError
-from vectors.settings import Settings as VectorSettings
 
-from mesh import build, components, deploy, process, schedule, tokens
+from mesh import build, components, containers, deploy, process, schedule, tokens
 from mesh.aws import physical_id
 from mesh.down import down
 from mesh.errors import MeshError
@@ -39,10 +36,17 @@ class Ports:
     qdrant: int | None = None
 
 
-def up(ports: Ports, parameters: Mapping[str, str], progress: Progress) -> State:
+def up(
+    ports: Ports,
+    parameters: Mapping[str, str],
+    progress: Progress,
+    compose: bool = False,
+    emulator: str | None = None,
+) -> State:
     """Return the state of a mesh that runs the present sources, starting and deploying what is needed.
 
-    `parameters` are the template's, beside those that were given before; they are kept until it is down.
+    `parameters` are the template's, beside those that were given before; they are kept until it is down,
+    like the emulator. With `compose`, Kafka and Qdrant are the containers of infra/compose.yaml.
     Whatever goes wrong while it starts, nothing half-started is left. MeshError says what it was.
     """
     state = load()
@@ -52,16 +56,23 @@ def up(ports: Ports, parameters: Mapping[str, str], progress: Progress) -> State
         state.components and not state.api_url
     ):
         progress("Starting anew: the users and events that were in memory are lost")
+        compose = compose or state.compose
         down(state)
-        state = State(parameters=state.parameters)
-    progress("Installing the tools")
-    for group in ("ministack", "sam"):
-        build.ensure_environment(group)
+        state = State(parameters=state.parameters, emulator=state.emulator)
+    if state.components and emulator not in (None, state.emulator):
+        raise MeshError(f"The mesh runs on {state.emulator}. To change that: mesh down, then mesh up.")
+    state.emulator = emulator or state.emulator or components.EMULATORS[0]
+    if not state.components:
+        progress("Installing the tools")
+        build.ensure_environment("sam")
+        components.install_emulator(state.emulator)
     progress("Building functions and layers")
     sources = build.fingerprint()
     build.build(sources)
     if state.components:
         _refuse_changes(state, ports)
+        if compose and not state.compose:
+            raise MeshError("The mesh runs without containers already. To use them: mesh down, then mesh up.")
         _restart_crashed(state, progress)
         wanted = {**state.parameters, **parameters}
         if state.sources != sources or state.parameters != wanted:
@@ -71,12 +82,16 @@ def up(ports: Ports, parameters: Mapping[str, str], progress: Progress) -> State
     state.parameters |= parameters
     with _cleaned_up(state, progress):
         components.clean()
+        if compose:
+            progress("Starting the containers of infra/compose.yaml")
+            containers.start()
+            state.compose = True
         _start_stores(state, ports, progress)
         _deploy(state, sources, progress)
     return state
 
 
-def _stores(ports: Ports) -> list[tuple[str, str, Callable[[int], Component], int | None]]:
+def _stores(ports: Ports, emulator: str) -> list[tuple[str, str, Callable[[int], Component], int | None]]:
     """Return the stores with the variable that replaces each by an address, how it starts, and its port.
 
     What uses another comes after it, and so is stopped before it.
@@ -84,13 +99,14 @@ def _stores(ports: Ports) -> list[tuple[str, str, Callable[[int], Component], in
     return [
         (components.KAFKA, "KAFKA_BOOTSTRAP_SERVERS", components.start_kafka, ports.kafka),
         (components.QDRANT, "QDRANT_URL", components.start_qdrant, ports.qdrant),
-        (components.AWS, "AWS_ENDPOINT_URL", components.start_aws, ports.aws),
+        (components.AWS, "AWS_ENDPOINT_URL", partial(components.start_aws, emulator=emulator), ports.aws),
     ]
 
 
 def _refuse_changes(state: State, ports: Ports) -> None:
     """MeshError if a component of the running mesh is asked to be somewhere else."""
-    for (name, variable, _, port), component in zip(_stores(ports), state.components, strict=False):
+    stores = _stores(ports, state.emulator)
+    for (name, variable, _, port), component in zip(stores, state.components, strict=False):
         given = os.environ.get(variable, component.address).rstrip("/")
         if given != component.address or (port and not component.address.endswith(f":{port}")):
             raise MeshError(
@@ -131,8 +147,8 @@ def _start_schedule(state: State) -> Component:
 
 def _start_stores(state: State, ports: Ports, progress: Progress) -> None:
     """Start the stores side by side, but for those whose address is given."""
-    for name, variable, start, port in _stores(ports):
-        if given := os.environ.get(variable):
+    for name, variable, start, port in _stores(ports, state.emulator):
+        if given := os.environ.get(variable) or (containers.address(name) if state.compose else None):
             progress(f"Using {name} at {given}")
             component = Component(name, given.rstrip("/"))
         else:
@@ -151,16 +167,31 @@ def _start_stores(state: State, ports: Ports, progress: Progress) -> None:
 def _deploy(state: State, sources: str, progress: Progress) -> None:
     """Deploy what was built, and poll for its mapping. An unusable mapping changes nothing."""
     given = deploy.parameters(state)
-    components.check_mapping(given)
-    values = deploy.resolved(given)
-    progress("Creating topics and collection")
-    create_topics_and_collection(values)
-    progress("Publishing the issuer's key")
-    tokens.publish(state.aws_endpoint_url)
+    wiring = f"{build.fingerprint(['template.yaml'])} {sorted(given.items())}"
+    code_only = state.wiring == wiring
+    if not code_only:
+        components.check_mapping(given)
+        values = deploy.resolved(given)
+        deploy.check_rules(values)
+        progress("Creating topics and collection")
+        create_topics_and_collection(values)
+        progress("Publishing the issuer's key")
+        tokens.publish(state.aws_endpoint_url)
     progress("Deploying the template")
     state.api_url = deploy.deploy(state.aws_endpoint_url, given)
     state.users_table = physical_id(state.aws_endpoint_url, "UsersTable") or ""
-    progress("Starting the event source poller and the schedule")
+    if not code_only:
+        progress("Starting the event source poller and the schedule")
+        _start_invokers(state, given)
+        state.wiring = wiring
+    progress("Asking the API for its health")
+    deploy.check_health(state.api_url)
+    state.sources = sources
+    state.save()
+
+
+def _start_invokers(state: State, given: dict[str, str]) -> None:
+    """Start the poller and the schedule, instead of those that run."""
     for component in [each for each in state.components if each.name in _INVOKERS]:
         components.stop(component)  # what it invokes may have changed
         state.components.remove(component)
@@ -169,10 +200,6 @@ def _deploy(state: State, sources: str, progress: Progress) -> None:
     state.poller_url = poller.address
     state.save()
     components.wait_ready(poller)
-    progress("Asking the API for its health")
-    deploy.check_health(state.api_url)
-    state.sources = sources
-    state.save()
 
 
 def create_topics_and_collection(values: dict[str, str]) -> None:
@@ -199,7 +226,12 @@ def _create_topic(servers: str, topic: NewTopic) -> None:
 
 
 def _create_collection(values: dict[str, str]) -> None:
-    settings = VectorSettings(
+    from qdrant_client import QdrantClient  # it takes a second
+    from vectors.collection import ensure_collection
+    from vectors.errors import ModelMismatchError
+    from vectors.settings import Settings
+
+    settings = Settings(
         QDRANT_URL=values["QdrantUrl"],
         QDRANT_COLLECTION=values["QdrantCollection"],
         EMBEDDING_MODEL=values["EmbeddingModel"],

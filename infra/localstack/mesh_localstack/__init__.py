@@ -1,0 +1,1 @@
+"""A LocalStack plugin: functions as processes, DynamoDB by moto, Kafka event source mappings."""

@@ -1,0 +1,130 @@
+"""LocalStack's way to run a function's execution environment: here, a process on this machine.
+
+LAMBDA_RUNTIME_EXECUTOR=process chooses it. A function of runtime python3.12 is run by the first `python3.12`
+in the folders of LAMBDA_PROCESS_PATH (or else PATH), which must have awslambdaric; and so for any version.
+"""
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from localstack import config
+from localstack.services.lambda_.invocation.lambda_models import FunctionVersion, InvocationResult
+from localstack.services.lambda_.invocation.runtime_executor import RuntimeExecutor
+
+from mesh_localstack.runtime_api import Invocation
+from mesh_localstack.worker import Worker
+
+_HOST = "127.0.0.1"
+_NOT_LAMBDAS = ("LOCALSTACK_", "_AWS_XRAY_", "EDGE_PORT")  # what LocalStack adds for its own runtime
+
+
+class ProcessExecutor(RuntimeExecutor):  # type: ignore[misc]
+    """One execution environment. Its process is started again if it timed out or crashed, as Lambda does."""
+
+    _worker: Worker | None = None
+    _environment: dict[str, str]
+
+    def start(self, env_vars: dict[str, str]) -> None:
+        """Start the function's process; whether that went well, the first invocation will tell."""
+        self._scratch = Path(tempfile.mkdtemp(prefix="lambda-"))
+        self._environment = {
+            **{name: str(value) for name, value in env_vars.items() if not name.startswith(_NOT_LAMBDAS)},
+            **_layout(self.function_version, env_vars.get("PYTHONPATH", ""), self._scratch),
+        }
+        self._worker = self._new_worker()
+
+    def invoke(self, payload: dict[str, str]) -> InvocationResult:
+        """Invoke the function and wait for its answer."""
+        if self._worker is None or not self._worker.alive:
+            self._worker = self._new_worker()
+        request_id = payload["invoke-id"]
+        invocation = Invocation(
+            request_id, payload["invoked-function-arn"], payload["trace-id"], payload["payload"].encode()
+        )
+        result = self._worker.invoke(invocation, self.function_version.config.timeout)
+        return InvocationResult(request_id, result.payload, result.is_error, result.logs)
+
+    def stop(self) -> None:
+        """End the process. What it wrote after its last answer goes to LocalStack's own log."""
+        if self._worker is not None:
+            print(self._worker.stop(), end="", flush=True)  # noqa: T201
+        shutil.rmtree(self._scratch, ignore_errors=True)
+
+    def _new_worker(self) -> Worker:
+        settings = self.function_version.config
+        command = [_interpreter(settings.runtime), "-m", "awslambdaric", settings.handler]
+        return Worker(command, settings.code.get_unzipped_code_location(), self._environment)
+
+    @classmethod
+    def prepare_version(cls, function_version: FunctionVersion) -> None:
+        """Unpack code and layers; the layers are laid over each other in one folder, as under /opt."""
+        settings = function_version.config
+        _interpreter(settings.runtime)
+        settings.code.prepare_for_execution()
+        for layer in settings.layers:
+            layer.code.prepare_for_execution()
+            _lay_over(layer.code.get_unzipped_code_location(), _layers_folder(function_version))
+
+    @classmethod
+    def cleanup_version(cls, function_version: FunctionVersion) -> None:
+        """Remove what `prepare_version` laid out."""
+        shutil.rmtree(_layers_folder(function_version), ignore_errors=True)
+
+    def get_address(self) -> str:
+        """Return where the environment is reached: it is on this machine."""
+        return _HOST
+
+    def get_endpoint_from_executor(self) -> str:
+        """Return the host that the function finds LocalStack at."""
+        return _HOST
+
+    def get_runtime_endpoint(self) -> str:
+        """Return where LocalStack's own runtime would report to."""
+        return f"http://{_HOST}:{config.GATEWAY_LISTEN[0].port}"
+
+    def get_logs(self) -> str:
+        """Return nothing: every line comes with an invocation, or with the end."""
+        return ""
+
+
+def _interpreter(runtime: str) -> str:
+    found = shutil.which(runtime, path=os.environ.get("LAMBDA_PROCESS_PATH"))
+    if found is None:
+        raise FileNotFoundError(f"There is no {runtime} on LAMBDA_PROCESS_PATH to run the function.")
+    return found
+
+
+def _layers_folder(version: FunctionVersion) -> Path:
+    name = f"{version.id.function_name}-{version.id.qualifier}-{version.config.internal_revision}"
+    return Path(tempfile.gettempdir(), "lambda", "opt", name)
+
+
+def _layout(version: FunctionVersion, own_path: str, scratch: Path) -> dict[str, str]:
+    """Return the variables that say where things are: Lambda's, with /var/task, /opt and /tmp moved."""
+    code, layers = version.config.code.get_unzipped_code_location(), _layers_folder(version)
+    runtime = version.config.runtime
+    python = [code, layers / "python" / "lib" / runtime / "site-packages", layers / "python", own_path]
+    libraries = [layers / "lib", code, code / "lib"]
+    return {
+        "AWS_EXECUTION_ENV": f"AWS_Lambda_{runtime}",
+        "LAMBDA_TASK_ROOT": str(code),
+        "LANG": "en_US.UTF-8",
+        "LD_LIBRARY_PATH": ":".join(map(str, libraries)),
+        "PATH": f"/usr/local/bin:/usr/bin:/bin:{layers / 'bin'}",
+        "PYTHONPATH": ":".join(str(each) for each in python if each),
+        "TMPDIR": str(scratch),
+    }
+
+
+def _lay_over(layer: Path, folder: Path) -> None:
+    """Link a layer's files into the folder; a file of an earlier layer gives way."""
+    for path in layer.rglob("*"):
+        target = folder / path.relative_to(layer)
+        if path.is_dir():
+            target.mkdir(parents=True, exist_ok=True)
+        else:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.unlink(missing_ok=True)
+            os.link(path, target)

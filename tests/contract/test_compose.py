@@ -1,0 +1,129 @@
+"""infra/compose.yaml is a compose file, and agrees with the template, the lock file and the mesh."""
+
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from mesh import components, containers, paths, up
+
+SERVICES: dict[str, Any] = yaml.safe_load(containers.FILE.read_text(encoding="utf-8"))["services"]
+RUNNING = sorted(set(SERVICES) - {"topics"})  # that one ends
+KEPT = {
+    "redpanda": "/var/lib/redpanda/data",
+    "qdrant": "/qdrant/storage",
+    "localstack": "/var/lib/localstack",
+}
+
+
+def version(service: str) -> tuple[int, ...]:
+    """Return the version of a service's image, which must be exact."""
+    found = re.fullmatch(r".+:v?(\d+)\.(\d+)\.(\d+)", SERVICES[service]["image"])
+    assert found, SERVICES[service]["image"]
+    return tuple(map(int, found.groups()))
+
+
+def locked(package: str) -> tuple[int, ...]:
+    lock = tomllib.loads((paths.ROOT / "uv.lock").read_text(encoding="utf-8"))
+    (found,) = [each["version"] for each in lock["package"] if each["name"] == package]
+    return tuple(map(int, found.split(".")))
+
+
+def test_it_is_a_compose_file_by_the_specifications_schema() -> None:
+    checker = Path(sys.executable).with_name("check-jsonschema")
+    done = subprocess.run(
+        [checker, "--builtin-schema", "vendor.compose-spec", containers.FILE],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_docker_compose_takes_it() -> None:
+    docker = shutil.which("docker")
+    if docker is None or subprocess.run([docker, "compose", "version"], capture_output=True).returncode:
+        pytest.skip("Docker's compose plugin is not here: the specification's schema has to do")
+    done = subprocess.run(
+        [docker, "compose", "--file", containers.FILE, "--profile", "localstack", "config", "--quiet"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_services_are_those_of_the_design() -> None:
+    assert set(SERVICES) == {"redpanda", "topics", "console", "qdrant", "localstack"}
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_version_is_exact(service: str) -> None:
+    assert version(service)
+
+
+def test_qdrant_is_the_version_of_its_client() -> None:
+    assert version("qdrant")[:2] == locked("qdrant-client")[:2]
+
+
+def test_topics_are_made_by_the_brokers_own_version() -> None:
+    assert SERVICES["topics"]["image"] == SERVICES["redpanda"]["image"]
+
+
+def test_localstack_wants_no_token() -> None:
+    """The first release with a mandatory token is 2026.3.0."""
+    assert version("localstack") < (4, 15)
+
+
+@pytest.mark.parametrize("service", RUNNING)
+def test_a_service_has_a_healthcheck_and_listens_on_the_loopback_interface_only(service: str) -> None:
+    assert SERVICES[service]["healthcheck"]["test"][0] in ("CMD", "CMD-SHELL")
+    assert SERVICES[service]["ports"]
+    assert all(port.startswith("127.0.0.1:") for port in SERVICES[service]["ports"])
+
+
+@pytest.mark.parametrize(("service", "folder"), KEPT.items())
+def test_data_is_kept_in_a_named_volume(service: str, folder: str) -> None:
+    volumes = yaml.safe_load(containers.FILE.read_text(encoding="utf-8"))["volumes"]
+    assert f"{service}:{folder}" in SERVICES[service]["volumes"]
+    assert service in volumes
+
+
+def test_only_who_asks_for_localstack_gives_it_dockers_socket() -> None:
+    with_socket = {name for name, each in SERVICES.items() if "docker.sock" in str(each.get("volumes"))}
+    assert with_socket == {"localstack"} == {name for name, each in SERVICES.items() if "profiles" in each}
+
+
+def test_the_topics_are_those_of_the_template_and_the_mesh(template: dict[str, Any]) -> None:
+    value = {name: rule.get("Default") for name, rule in template["Parameters"].items()}
+    (script,) = SERVICES["topics"]["command"]
+    assert re.findall(r"rpk topic create (\S+) .*--partitions (\d+)(?: --topic-config (\S+))?", script) == [
+        (value["UserEventsTopic"], str(value["UserEventsPartitions"]), ""),
+        (value["DeadLetterTopic"], "1", f"max.message.bytes={up._DEAD_LETTER_BYTES}"),
+    ]
+
+
+def test_up_waits_for_the_topics_and_does_not_take_their_end_for_a_failure() -> None:
+    assert SERVICES["console"]["depends_on"]["topics"]["condition"] == "service_completed_successfully"
+    assert SERVICES["topics"]["depends_on"]["redpanda"]["condition"] == "service_healthy"
+
+
+def test_kafka_tells_its_clients_the_address_that_the_mesh_uses() -> None:
+    (advertised,) = [each for each in SERVICES["redpanda"]["command"] if "advertise-kafka-addr" in each]
+    outside = containers.address(components.KAFKA)
+    assert advertised.endswith(f",outside://{outside}")
+    inside = SERVICES["console"]["environment"]["KAFKA_BROKERS"]
+    assert f"inside://{inside}," in advertised
+    assert SERVICES["topics"]["environment"]["RPK_BROKERS"] == inside
+
+
+def test_samconfigs_local_environment_uses_these_services() -> None:
+    config = tomllib.loads((paths.ROOT / "samconfig.toml").read_text(encoding="utf-8"))
+    given = config["local"]["deploy"]["parameters"]["parameter_overrides"]
+    assert f"KafkaBootstrapServers={containers.address(components.KAFKA)}" in given
+    assert f"QdrantUrl={containers.address(components.QDRANT)}" in given

@@ -1,0 +1,91 @@
+"""LocalStack with our plugin, as `mesh up --emulator localstack` starts it; but it polls Kafka itself."""
+
+import io
+import zipfile
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from mesh import aws, build, components, localstack, paths, process
+from mesh.errors import MeshError
+from mesh.state import Component
+
+Client = Callable[[str], Any]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    home = tmp_path_factory.mktemp("mesh")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("LOGS", "DATA", "TEMPORARY"):
+            patch.setattr(paths, name, home / name.lower())
+        yield
+
+
+@pytest.fixture(scope="session")
+def client(_home: None) -> Iterator[Client]:
+    """Makes clients of its services."""
+    try:
+        localstack.install()
+    except MeshError as error:
+        pytest.skip(str(error))
+    port = process.free_port()
+    environment = {
+        **build.base_environment(),
+        **localstack.environment(components.HOST, port, paths.TEMPORARY),
+        "LAMBDA_KAFKA_POLLER": "own",
+    }
+    log = paths.LOGS / "aws.log"
+    running = process.start(localstack.command(), environment, log)
+    component = Component("aws", f"http://{components.HOST}:{port}", running.pid, str(log))
+    try:
+        components.wait_ready(component)
+        yield partial(aws.client, endpoint_url=component.address)
+    finally:
+        components.stop(component)
+
+
+@pytest.fixture(scope="session")
+def kafka(_home: None) -> Iterator[str]:
+    """The bootstrap servers of a broker."""
+    component = components.start_kafka(process.free_port())
+    try:
+        components.wait_ready(component)
+        yield component.address
+    finally:
+        components.stop(component)
+
+
+def packed(**files: str) -> bytes:
+    """Return a zip of Python files; a double underscore in a name separates a folder."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, text in files.items():
+            archive.writestr(name.replace("__", "/") + ".py", text)
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def deploy(client: Client) -> Callable[..., str]:
+    """Deploys a function and returns its name."""
+    role = client("iam").create_role(RoleName=f"role-{uuid4().hex[:8]}", AssumeRolePolicyDocument="{}")
+
+    def deploy(code: str, runtime: str = build.RUNTIME, **properties: Any) -> str:
+        functions, name = client("lambda"), f"function-{uuid4().hex[:8]}"
+        functions.create_function(
+            FunctionName=name,
+            Runtime=runtime,
+            Role=role["Role"]["Arn"],
+            Handler="app.handler",
+            Code={"ZipFile": packed(app=code)},
+            **{"Timeout": 30, **properties},
+        )
+        if runtime == build.RUNTIME:
+            functions.get_waiter("function_active_v2").wait(
+                FunctionName=name, WaiterConfig={"Delay": 0.2, "MaxAttempts": 200}
+            )
+        return name
+
+    return deploy
