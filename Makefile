@@ -61,7 +61,7 @@ lint: $(INSTALLED) ## lint, format and types alone
 bench: up ## measure the running mesh and the poller, each figure beside its floor
 	@$(BIN)/python tests/bench/latency.py
 	@$(BIN)/python tests/bench/costs.py
-	@$(BIN)/python tests/bench/kafka_esm.py
+	@$(BIN)/python tests/bench/poller.py
 	@$(BIN)/python tests/bench/cold_start.py
 
 .PHONY: lock

@@ -1,4 +1,4 @@
-"""What the poller costs: `python tests/bench/kafka_esm.py`. Figures of one run, next to a bare consumer's.
+"""What the poller costs: `python tests/bench/poller.py`. Figures of one run, next to a bare consumer's.
 
 The function is a no-op in this process; broker and poller are processes of their own.
 """
