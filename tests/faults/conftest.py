@@ -14,7 +14,7 @@ from tests.faults.load import Load
 from tests.faults.trial import Trial
 
 _TRIALS = pytest.StashKey[list[Trial]]()
-_COLUMNS = "{:<58}{:>8}{:>16}{:>7}{:>6}{:>6}{:>5}{:>10}{:>9}{:>8}{:>24}"
+_COLUMNS = "{:<58}{:>8}{:>16}{:>7}{:>6}{:>6}{:>5}{:>10}{:>9}{:>8}{:>28}"
 _HEADS = (
     *("fault", "created", "errors", "stored", "found", "twice", "lost", "strangers", "outbox", "found s"),
     "create p50 / p99 / max ms",
