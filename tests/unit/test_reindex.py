@@ -47,7 +47,7 @@ def kafka(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeKafka:
     fake = FakeKafka()
     monkeypatch.setattr("users.publisher.KafkaProducer", fake.producer)
     monkeypatch.setattr(reindex, "UserIndex", lambda *_: Index(fake))
-    monkeypatch.setattr(status, "report", lambda _: {"consumer_lag": 0})
+    monkeypatch.setattr(status, "consumer_lag", lambda _: 0)
     monkeypatch.setattr(reindex, "_PAGE", 2)
     monkeypatch.setattr(paths, "REINDEX", tmp_path / "reindex.json")
     return fake

@@ -95,8 +95,7 @@ def _functions_have_packages() -> bool:
 
 def _copy_functions() -> None:
     """Do what `sam build` does with functions that have no packages of their own, at once and not in 9 s."""
-    source = intrinsics.parse(paths.TEMPLATE.read_text(encoding="utf-8"))["Resources"]
-    for name, resource in source.items():
+    for name, resource in source_template()["Resources"].items():
         if resource["Type"] == "AWS::Serverless::Function":
             shutil.rmtree(paths.BUILD / name, ignore_errors=True)
             code = paths.ROOT / resource["Properties"]["CodeUri"]
@@ -124,6 +123,11 @@ def _sam_build() -> None:
         environment,
         "'sam build' failed.",
     )
+
+
+def source_template() -> dict[str, Any]:
+    """Return template.yaml, its intrinsic functions as they are written."""
+    return intrinsics.parse(paths.TEMPLATE.read_text(encoding="utf-8"))
 
 
 def built_template() -> dict[str, Any]:

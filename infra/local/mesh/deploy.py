@@ -39,7 +39,7 @@ def parameters(state: State) -> dict[str, str]:
 
 def declared() -> list[str]:
     """Return the names of the template's parameters."""
-    return sorted(intrinsics.parse(paths.TEMPLATE.read_text(encoding="utf-8"))["Parameters"])
+    return sorted(build.source_template()["Parameters"])
 
 
 def resolved(given: Mapping[str, str]) -> dict[str, str]:
@@ -51,7 +51,7 @@ def resolved(given: Mapping[str, str]) -> dict[str, str]:
 
 def check_rules(values: Mapping[str, str]) -> None:
     """MeshError if the template's rules refuse the values: LocalStack deploys without a look at them."""
-    rules = intrinsics.parse(paths.TEMPLATE.read_text(encoding="utf-8"))["Rules"]
+    rules = build.source_template()["Rules"]
 
     def holds(condition: Any) -> bool:
         return intrinsics.holds("It", intrinsics.Scope(values, {}, {"It": condition})) is True
@@ -119,9 +119,8 @@ def _upload(endpoint_url: str, template: dict[str, Any]) -> None:
     s3.create_bucket(Bucket=_BUCKET)
     deployed = _deployed(endpoint_url)
     for name, where, archive in build.archives(template):
-        if (
-            where == "CodeUri" or archive.name not in deployed
-        ):  # a layer's version that is there is there to stay
+        # A layer's version that is there is there to stay.
+        if where == "CodeUri" or archive.name not in deployed:
             s3.upload_file(str(archive), _BUCKET, archive.name)
         template["Resources"][name]["Properties"][where] = f"s3://{_BUCKET}/{archive.name}"
 

@@ -99,7 +99,7 @@ def _pages(users: UserStore, tenant: str, cursor: str | None) -> Iterator[tuple[
 
 
 def _await_indexed(state: State) -> None:
-    if not wait_until(lambda: status.report(state)["consumer_lag"] == 0, _INDEXED_SECONDS, interval=0.5):
+    if not wait_until(lambda: status.consumer_lag(state) == 0, _INDEXED_SECONDS, interval=0.5):
         raise MeshError(
             "The events are published, but not all are indexed yet: see mesh status and mesh logs poller."
         )

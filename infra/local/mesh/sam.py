@@ -38,9 +38,7 @@ def write_config(state: State) -> Path:
     for command in _COMMANDS:
         settings: dict[str, Any] = {**shared, **({"warm_containers": "LAZY"} if command in _SERVERS else {})}
         lines += ["", f"[default.{command}.parameters]"]
-        lines += [
-            f"{name} = {json.dumps(value)}" for name, value in settings.items()
-        ]  # as TOML writes them, too
+        lines += [f"{name} = {json.dumps(value)}" for name, value in settings.items()]  # as TOML has them
     config = FOLDER / "samconfig.toml"
     config.write_text("\n".join(lines) + "\n")
     return config

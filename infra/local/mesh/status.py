@@ -26,7 +26,6 @@ def report(state: State) -> dict[str, Any]:
     ]
     healthy = all(row["state"] in _STYLES for row in rows)
     mappings = _mappings(state.poller_url) if state.api_url else []
-    lags = [lag for mapping in mappings for lag in mapping["lag"].values() if lag is not None]
     return {
         "state": state.state if healthy else "degraded",
         "api_url": state.api_url,
@@ -35,7 +34,7 @@ def report(state: State) -> dict[str, Any]:
         "qdrant_url": state.qdrant_url,
         "aws_endpoint_url": state.aws_endpoint_url,
         "components": rows,
-        "consumer_lag": sum(lags) if mappings else None,
+        "consumer_lag": _lag(mappings),
         "mappings": mappings,
         "outbox": _outbox(state) if state.api_url else None,
     }
@@ -63,6 +62,16 @@ def _outbox(state: State) -> dict[str, Any] | None:
     except UnavailableError:
         return None
     return {"size": backlog.size, "age_seconds": round(backlog.age_seconds, 1)}
+
+
+def consumer_lag(state: State) -> int | None:
+    """Return how many records wait to be processed, None if the poller does not say."""
+    return _lag(_mappings(state.poller_url))
+
+
+def _lag(mappings: list[dict[str, Any]]) -> int | None:
+    lags = [lag for mapping in mappings for lag in mapping["lag"].values() if lag is not None]
+    return sum(lags) if mappings else None
 
 
 def _mappings(poller_url: str) -> list[dict[str, Any]]:

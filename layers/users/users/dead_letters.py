@@ -14,9 +14,7 @@ if TYPE_CHECKING:
     from users.publisher import Publisher
 
 _PREFIX = "dlq-"
-_SENT_AT_ONCE = (
-    1_000  # a batch may have ten times as many: too many for the time that a publisher gives itself
-)
+_SENT_AT_ONCE = 1_000  # a batch may have ten times as many: too many for a publisher's two seconds
 
 
 class Poison(NamedTuple):
