@@ -14,7 +14,6 @@ _DEPLOYMENT = {
     "Environment": "development",
     "AuthMode": "dev",
     "KafkaBootstrapServers": "kafka-0:9092,kafka-1:9092",
-    "KafkaSecretArn": "arn:aws:secretsmanager:us-east-1:000000000000:secret:kafka",
     "QdrantUrl": "http://qdrant:6333",
     "UsersTable": TABLE_NAME,  # a resource, whose !Ref is its name
 }
@@ -71,9 +70,8 @@ def broken_rules(given: dict[str, str]) -> set[str]:
     }
 
 
-def resolve(value: Any) -> Any:
+def resolve(value: Any, **parameters: str) -> Any:
     """Return a part of the template with its intrinsic functions resolved."""
     defaults = {name: rule.get("Default") for name, rule in template()["Parameters"].items()}
-    return intrinsics.resolve(
-        value, intrinsics.Scope({**defaults, **_DEPLOYMENT}, {}, template()["Conditions"])
-    )
+    scope = intrinsics.Scope({**defaults, **_DEPLOYMENT, **parameters}, {}, template()["Conditions"])
+    return intrinsics.resolve(value, scope)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
-from mesh import components, containers, paths, up
+from mesh import components, containers, paths, provision
 
 SERVICES: dict[str, Any] = yaml.safe_load(containers.FILE.read_text(encoding="utf-8"))["services"]
 RUNNING = sorted(set(SERVICES) - {"topics"})  # that one ends
@@ -104,7 +104,7 @@ def test_the_topics_are_those_of_the_template_and_the_mesh(template: dict[str, A
     (script,) = SERVICES["topics"]["command"]
     assert re.findall(r"rpk topic create (\S+) .*--partitions (\d+)(?: --topic-config (\S+))?", script) == [
         (value["UserEventsTopic"], str(value["UserEventsPartitions"]), ""),
-        (value["DeadLetterTopic"], "1", f"max.message.bytes={up._DEAD_LETTER_BYTES}"),
+        (value["DeadLetterTopic"], "1", f"max.message.bytes={provision._DEAD_LETTER_BYTES}"),
     ]
 
 

@@ -29,21 +29,14 @@ FUNCTION = "AWS::Lambda::Function"
 ALARM = "AWS::CloudWatch::Alarm"
 ROLE = "AWS::IAM::Role"
 
-# What SAM adds to every function, and is AWS's own: to write logs and traces, and to join a VPC.
+# AWS's own policies: to write logs and traces, and to join a VPC.
 MANAGED = {
     "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole",
-    "arn:aws:iam::aws:policy/AWSXrayWriteOnlyAccess",
+    "arn:aws:iam::aws:policy/AWSXRayDaemonWriteAccess",
     "arn:aws:iam::aws:policy/service-role/AWSLambdaVPCAccessExecutionRole",
 }
-# These EC2 actions know no resource: SAM gives them to what polls Kafka in a VPC.
-UNSCOPED = {
-    "ec2:CreateNetworkInterface",
-    "ec2:DescribeNetworkInterfaces",
-    "ec2:DeleteNetworkInterface",
-    "ec2:DescribeVpcs",
-    "ec2:DescribeSubnets",
-    "ec2:DescribeSecurityGroups",
-}
+# These EC2 actions know no resource: what polls Kafka in a VPC needs them.
+UNSCOPED = {"ec2:DescribeVpcs", "ec2:DescribeSecurityGroups"}
 
 
 @pytest.fixture(scope="module")

@@ -13,19 +13,20 @@ from mesh import paths
 from pydantic import BaseModel, ValidationError
 from tenant_auth.settings import RateLimitSettings, TenantRoleSettings
 from tenant_auth.settings import Settings as AuthSettings
-from users.settings import DeadLetterSettings, KafkaSettings, StoreSettings
+from users.settings import DeadLetterSettings, StoreSettings, UserEventsSettings
 from vectors.settings import Settings as VectorsSettings
 
 from tests import sam
 
 ROLE = "AWS::IAM::Role"
+UNSCOPED = ["ec2:DescribeVpcs", "ec2:DescribeSecurityGroups"]  # they know no resource
 FUNCTIONS = sorted(path.name for path in (paths.ROOT / "functions").iterdir() if (path / "app.py").exists())
 SETTINGS_OF: dict[str, type[BaseModel]] = {
     "tenant_auth.caller": AuthSettings,
     "tenant_auth.dynamodb": TenantRoleSettings,
     "tenant_auth.rate_limit": RateLimitSettings,
     "users.outbox": StoreSettings,
-    "users.publisher": KafkaSettings,
+    "users.publisher": UserEventsSettings,
     "users.dead_letters": DeadLetterSettings,
     "vectors.index": VectorsSettings,
 }
@@ -44,17 +45,21 @@ ImportedBy = Callable[[str], frozenset[str]]
 
 
 def statements() -> Iterator[dict[str, Any]]:
-    for function in sam.functions().values():
-        for policy in function.get("Policies", []):
-            yield from as_list(policy["Statement"])
-    for role in sam.resources(ROLE).values():
-        yield from role_statements(role)
+    for role in sam.resources(ROLE):
+        yield from statements_of(role)
 
 
-def role_statements(role: dict[str, Any]) -> list[dict[str, Any]]:
-    (policy,) = role["Policies"]
-    found: list[dict[str, Any]] = policy["PolicyDocument"]["Statement"]
-    return found
+def statements_of(role: str) -> list[dict[str, Any]]:
+    """Return what a role may, with all that can be switched on."""
+    arn = "arn:aws:secretsmanager:us-east-1:111122223333:secret:"
+    policies = sam.resolve(
+        sam.resources(ROLE)[role].get("Policies", []),
+        KafkaSecretArn=f"{arn}password",
+        KafkaClientCertificateSecretArn=f"{arn}certificate",
+        KafkaRootCaSecretArn=f"{arn}authority",
+        VpcSubnetIds="subnet-1,subnet-2",
+    )
+    return [statement for policy in policies for statement in policy["PolicyDocument"]["Statement"]]
 
 
 def as_list(value: Any) -> list[Any]:
@@ -97,12 +102,11 @@ def test_a_functions_lines_and_metrics_carry_its_name(function: str) -> None:
 
 
 def test_the_mapping_reads_the_producers_topic_from_its_beginning_as_a_group_of_its_own() -> None:
-    events = sam.functions()["enrich"]["Events"]
-    (mapping,) = [event["Properties"] for event in events.values() if event["Type"] == "SelfManagedKafka"]
+    (mapping,) = sam.resources("AWS::Lambda::EventSourceMapping").values()
     producer = sam.functions()["create_user"]["Environment"]["Variables"]
     assert mapping["StartingPosition"] == "TRIM_HORIZON"
     assert mapping["Topics"] == [producer["USER_EVENTS_TOPIC"]] == [{"Ref": "UserEventsTopic"}]
-    assert mapping["ConsumerGroupId"] == {"Ref": "ConsumerGroupId"}
+    assert mapping["SelfManagedKafkaEventSourceConfig"] == {"ConsumerGroupId": {"Ref": "ConsumerGroupId"}}
     assert mapping["BatchSize"] == {"Ref": "EnrichBatchSize"}
 
 
@@ -120,7 +124,7 @@ def test_the_mapping_reads_the_producers_topic_from_its_beginning_as_a_group_of_
     ],
 )
 def test_the_rules_refuse_what_the_functions_would(given: dict[str, str], refused: set[str]) -> None:
-    assert sam.broken_rules(given) == refused
+    assert sam.broken_rules({"KafkaSecretArn": "arn", **given}) == refused
     values = {name: sam.template()["Parameters"][name]["Default"] for name in SETTING_OF} | given
     try:
         AuthSettings.model_validate({SETTING_OF[name]: value for name, value in values.items()})
@@ -139,8 +143,54 @@ def test_the_template_and_the_code_have_the_same_defaults(name: str) -> None:
     ) == AuthSettings.model_validate(required)
 
 
+@pytest.mark.parametrize(
+    ("environment", "given", "refused"),
+    [
+        ("production", {}, {"ProductionWantsKafkaAuthentication"}),
+        ("production", {"KafkaRootCaSecretArn": "arn"}, {"ProductionWantsKafkaAuthentication"}),
+        ("production", {"KafkaSecretArn": "arn"}, set()),
+        ("production", {"KafkaClientCertificateSecretArn": "arn"}, set()),
+        ("staging", {}, set()),
+        (
+            "staging",
+            {"KafkaSecretArn": "arn", "KafkaClientCertificateSecretArn": "arn"},
+            {"OneKafkaAuthentication"},
+        ),
+    ],
+)
+def test_the_rules_want_one_way_into_kafka(
+    environment: str, given: dict[str, str], refused: set[str]
+) -> None:
+    jwt = {"JwtJwksUrl": "https://i/jwks", "JwtIssuer": "i", "JwtAudience": "a"}
+    assert sam.broken_rules({"Environment": environment, **jwt, **given}) == refused
+
+
+def test_producers_and_the_mapping_use_the_same_secrets() -> None:
+    (mapping,) = sam.resources("AWS::Lambda::EventSourceMapping").values()
+    arns = {
+        "SASL_SCRAM_512_AUTH": "KAFKA_SECRET_ARN",
+        "CLIENT_CERTIFICATE_TLS_AUTH": "KAFKA_CLIENT_CERTIFICATE_SECRET_ARN",
+        "SERVER_ROOT_CA_CERTIFICATE": "KAFKA_ROOT_CA_SECRET_ARN",
+    }
+    access = [each["Fn::If"][1] for each in mapping["SourceAccessConfigurations"]]
+    secrets = {arns[each["Type"]]: each["URI"] for each in access if each["Type"] in arns}
+    assert secrets.keys() == set(arns.values())
+    for function in ("create_user", "relay_events", "enrich"):
+        variables = sam.functions()[function]["Environment"]["Variables"]
+        assert {name: variables[name] for name in secrets} == secrets
+
+
+@pytest.mark.parametrize("role", ["CreateUserRole", "RelayEventsRole", "EnrichRole"])
+def test_who_speaks_to_kafka_may_read_its_secrets_and_no_others(role: str) -> None:
+    (secrets,) = [each for each in statements_of(role) if "secretsmanager" in each["Action"]]
+    assert secrets["Action"] == "secretsmanager:GetSecretValue"
+    names = {arn.rpartition(":")[2] for arn in secrets["Resource"]}
+    assert names == {"password", "certificate", "authority"}
+    assert "Policies" not in sam.resources(ROLE)["SearchRole"]
+
+
 def test_our_poller_reads_the_mapping_as_the_design_says() -> None:
-    parameters = {"KafkaBootstrapServers": "a:1,b:2", "KafkaSecretArn": "", "QdrantUrl": "http://q:6333"}
+    parameters = {"KafkaBootstrapServers": "a:1,b:2", "QdrantUrl": "http://q:6333"}
     (mapping,) = read_mappings(paths.TEMPLATE, parameters)
     assert mapping.target.name == "EnrichFunction"
     assert mapping.bootstrap_servers == ("a:1", "b:2")
@@ -158,17 +208,22 @@ def test_no_policy_has_a_wildcard() -> None:
     assert found
     for statement in found:
         assert statement["Effect"] == "Allow"
-        assert "*" not in json.dumps([statement["Action"], statement["Resource"]])
+        resource = statement["Resource"]
+        if as_list(statement["Action"]) == UNSCOPED:
+            resource = None
+        assert "*" not in json.dumps([statement["Action"], resource], default=str)
 
 
 def test_no_function_may_scan_the_table() -> None:
     actions = {action for statement in statements() for action in as_list(statement["Action"])}
     wanted = ("PutItem", "GetItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "Query")
-    assert actions == {f"dynamodb:{action}" for action in wanted}
+    assert {action for action in actions if action.startswith("dynamodb:")} == {
+        f"dynamodb:{action}" for action in wanted
+    }
 
 
 def test_search_may_do_nothing_in_the_table_but_count_requests() -> None:
-    (statement,) = role_statements(sam.resources(ROLE)["SearchTenantRole"])
+    (statement,) = statements_of("SearchTenantRole")
     assert statement["Action"] == "dynamodb:UpdateItem"
 
 
@@ -178,13 +233,14 @@ def test_search_may_do_nothing_in_the_table_but_count_requests() -> None:
 def test_a_function_that_acts_for_tenants_reaches_the_table_only_by_its_own_role(
     function: str, prefix: str
 ) -> None:
-    assert "Policies" not in sam.functions()[function]
+    assert sam.functions()[function]["Role"] == {"Fn::GetAtt": [f"{prefix}Role", "Arn"]}
+    assert not [each for each in statements_of(f"{prefix}Role") if "dynamodb" in str(each["Action"])]
     assert sam.functions()[function]["Environment"]["Variables"]["TENANT_ROLE_ARN"] == {
         "Fn::GetAtt": [f"{prefix}TenantRole", "Arn"]
     }
     trust = sam.resources(ROLE)[f"{prefix}TenantRole"]["AssumeRolePolicyDocument"]["Statement"]
     assert [statement["Principal"] for statement in trust] == [
-        {"AWS": {"Fn::GetAtt": [f"{prefix}FunctionRole", "Arn"]}}
+        {"AWS": {"Fn::GetAtt": [f"{prefix}Role", "Arn"]}}
     ]
 
 

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from mesh import kafka_access
 from mesh.client import TenantClient
+from mesh.state import State
 
 MESH = Path(sys.executable).with_name("mesh")
 
@@ -46,6 +48,11 @@ class Mesh:
         """Return `mesh status --json`."""
         report: dict[str, Any] = json.loads(self.run("status", "--json", code=None))
         return report
+
+    def kafka(self) -> dict[str, Any]:
+        """Return kafka-python's options for the brokers."""
+        saved = json.loads((self.home / "state.json").read_text())
+        return kafka_access.options(State(**{**saved, "components": []}))
 
     def authorization(self, tenant: str, user: str = "client") -> str:
         """Return the Authorization header of a user, in the mode that the mesh runs in."""

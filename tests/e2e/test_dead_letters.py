@@ -49,7 +49,7 @@ def poison(kind: str, tenant: str, number: int = 1) -> Record:
 
 def produce(mesh: Mesh, records: Iterable[Record], topic: str = "user.events") -> list[Place]:
     """Send records, over all partitions in turn; return their places."""
-    producer = KafkaProducer(bootstrap_servers=mesh.status()["kafka_bootstrap_servers"])
+    producer = KafkaProducer(**mesh.kafka())
     partitions = len(producer.partitions_for(topic))
     sent = [
         producer.send(topic, record.value, record.key, record.headers, partition=number % partitions)
@@ -62,7 +62,7 @@ def produce(mesh: Mesh, records: Iterable[Record], topic: str = "user.events") -
 
 def letters(mesh: Mesh, tenant: str) -> dict[bytes, Letter]:
     """Return a test's dead letters by the number that it gave them."""
-    topic = Topic("user.events.dlq", [mesh.status()["kafka_bootstrap_servers"]])
+    topic = Topic("user.events.dlq", mesh.kafka())
     found = {dict(letter.record.headers).get(NUMBER, b""): letter for letter in dead_letters.read(topic)}
     return {number: letter for number, letter in found.items() if number.startswith(f"{tenant}/".encode())}
 

@@ -34,7 +34,7 @@ def stopped(pid: int) -> Iterator[None]:
 
 
 def produce(mesh: Mesh, *users: User) -> None:
-    producer = KafkaProducer(bootstrap_servers=mesh.status()["kafka_bootstrap_servers"])
+    producer = KafkaProducer(**mesh.kafka())
     for user in users:
         record = user_created(user)
         producer.send("user.events", key=record.key, value=record.value, headers=record.headers)
@@ -101,7 +101,7 @@ def test_an_event_that_comes_twice_is_one_result(mesh: Mesh, tenant: NewTenant) 
 
 def test_a_poison_record_does_not_hold_up_the_good_ones(mesh: Mesh, tenant: NewTenant) -> None:
     client = tenant()
-    producer = KafkaProducer(bootstrap_servers=mesh.status()["kafka_bootstrap_servers"])
+    producer = KafkaProducer(**mesh.kafka())
     for partition in range(6):
         producer.send("user.events", key=b"tenant-a:1", value=b"{not json", partition=partition).get(30)
     producer.close()

@@ -72,7 +72,7 @@ def function_keys(endpoint: str, root: Any) -> dict[str, str]:
     iam = boto3.client("iam", endpoint_url=endpoint, region_name=REGION, **ROOT)
     iam.create_user(UserName="function")
     iam.put_user_policy(UserName="function", PolicyName="assume", PolicyDocument=json.dumps(_assume()))
-    for logical_id, role in sam.resources("AWS::IAM::Role").items():
+    for logical_id in ROLES.values():
         trust = {
             "Version": "2012-10-17",
             "Statement": [
@@ -84,7 +84,7 @@ def function_keys(endpoint: str, root: Any) -> dict[str, str]:
             ],
         }
         iam.create_role(RoleName=logical_id, AssumeRolePolicyDocument=json.dumps(trust))
-        (policy,) = role["Policies"]
+        (policy,) = sam.resources("AWS::IAM::Role")[logical_id]["Policies"]
         iam.put_role_policy(
             RoleName=logical_id,
             PolicyName="users",

@@ -24,7 +24,7 @@ def produce(mesh: Mesh, tenant: str, profile: str) -> None:
         id=7, tenant_id=tenant, email="pat@x.dev", name="Pat", profile=profile, created_at=datetime.now(UTC)
     )
     record = user_created(user)
-    producer = KafkaProducer(bootstrap_servers=mesh.status()["kafka_bootstrap_servers"])
+    producer = KafkaProducer(**mesh.kafka())
     producer.send("user.events", key=record.key, value=record.value, headers=record.headers)
     producer.close()
 

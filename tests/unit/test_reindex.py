@@ -5,7 +5,7 @@ from pathlib import Path
 
 import boto3
 import pytest
-from mesh import paths, reindex, status, stores
+from mesh import kafka_access, paths, reindex, status, stores
 from mesh.errors import MeshError
 from mesh.state import State
 from rich.console import Console
@@ -16,7 +16,6 @@ from tests import sam
 from tests.unit.fakes import DynamoFaults, FakeKafka
 
 VALUES = {
-    "KafkaBootstrapServers": "kafka:9092",
     "UserEventsTopic": "user.events",
     "QdrantCollection": "users",
 }
@@ -46,6 +45,7 @@ def users(aws: DynamoFaults, monkeypatch: pytest.MonkeyPatch) -> UserStore:
 def kafka(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeKafka:
     fake = FakeKafka()
     monkeypatch.setattr("users.publisher.KafkaProducer", fake.producer)
+    monkeypatch.setattr(kafka_access, "options", lambda _: {"bootstrap_servers": ["kafka:9092"]})
     monkeypatch.setattr(reindex, "UserIndex", lambda *_: Index(fake))
     monkeypatch.setattr(status, "consumer_lag", lambda _: 0)
     monkeypatch.setattr(reindex, "_PAGE", 2)

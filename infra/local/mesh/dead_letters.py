@@ -7,7 +7,7 @@ letters, and one for each choice of them (a reason, a tenant), as a group has on
 import itertools
 import re
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from typing import Any, NamedTuple
 
@@ -17,7 +17,7 @@ from users.dead_letters import notes, own_record
 from users.events import Reason, Record
 from users.publisher import Publisher
 
-from mesh import deploy
+from mesh import deploy, kafka_access
 from mesh.errors import MeshError
 from mesh.state import State
 
@@ -29,10 +29,10 @@ _SENT_AT_ONCE = 500
 
 
 class Topic(NamedTuple):
-    """A topic at its brokers."""
+    """A topic, and how it is reached."""
 
     name: str
-    servers: list[str]
+    access: Mapping[str, Any]  # kafka-python's options for its brokers
 
 
 class Choice(NamedTuple):
@@ -84,7 +84,7 @@ class Letter(NamedTuple):
 def topic_of(state: State) -> Topic:
     """Return the dead-letter topic of a mesh."""
     values = deploy.resolved(deploy.parameters(state))
-    return Topic(values["DeadLetterTopic"], state.kafka_bootstrap_servers.split(","))
+    return Topic(values["DeadLetterTopic"], kafka_access.options(state))
 
 
 def choose(reason: str | None, tenant: str | None) -> Choice:
@@ -123,7 +123,7 @@ def replay(topic: Topic, letters: Sequence[Letter], remember_as: Choice | None =
                 f"{letter.place} names no topic in a header dlq-topic: nobody knows where it was."
             )
     publishers = {
-        name: Publisher(",".join(topic.servers), name) for name in {each.notes["topic"] for each in letters}
+        name: Publisher(lambda: topic.access, name) for name in {each.notes["topic"] for each in letters}
     }
     try:
         for start in range(0, len(letters), _SENT_AT_ONCE):
@@ -155,7 +155,7 @@ def _sent(publishers: dict[str, Publisher], letters: Sequence[Letter]) -> Iterat
 def _records(topic: Topic) -> Iterator[Any]:
     """Yield the records that are in the topic now."""
     consumer = KafkaConsumer(
-        bootstrap_servers=topic.servers,
+        **topic.access,
         enable_auto_commit=False,
         auto_offset_reset="earliest",
         allow_auto_create_topics=False,
@@ -174,7 +174,7 @@ def _records(topic: Topic) -> Iterator[Any]:
                 heard = time.monotonic()
                 yield from records
             if time.monotonic() - heard > _SILENCE_SECONDS:
-                raise MeshError(f"Kafka at {','.join(topic.servers)} does not answer.")
+                raise MeshError(f"Kafka at {','.join(topic.access['bootstrap_servers'])} does not answer.")
 
 
 def _at_end(consumer: Any, partition: TopicPartition) -> bool:
@@ -201,7 +201,7 @@ def _tenants(record: Record) -> set[str]:
 
 def _replayed(topic: Topic) -> dict[str, dict[int, int]]:
     """Return up to where each choice was replayed, by its group and the partition."""
-    with closing(KafkaAdminClient(bootstrap_servers=topic.servers)) as admin:
+    with closing(KafkaAdminClient(**topic.access)) as admin:
         groups = [row["group_id"] for row in admin.list_groups() if row["group_id"].startswith(GROUP)]
         offsets = {group: admin.list_group_offsets(group)[group] for group in groups}
     return {
@@ -213,7 +213,7 @@ def _replayed(topic: Topic) -> dict[str, dict[int, int]]:
 def _remember(topic: Topic, sent: Sequence[Letter], choice: Choice) -> None:
     ends = {letter.partition: letter.offset + 1 for letter in sent}
     offsets = {TopicPartition(topic.name, n): OffsetAndMetadata(end, "", -1) for n, end in ends.items()}
-    with closing(KafkaAdminClient(bootstrap_servers=topic.servers)) as admin:
+    with closing(KafkaAdminClient(**topic.access)) as admin:
         for error in admin.alter_group_offsets(choice.group, offsets).values():
             if error is not NoError:
                 raise error(f"What was sent could not be remembered in the consumer group {choice.group}.")

@@ -17,7 +17,7 @@ from users.events import user_created
 from users.model import User
 from vectors.index import point_id
 
-from mesh import deploy
+from mesh import deploy, kafka_access
 from mesh.client import TenantClient, client_of
 from mesh.errors import MeshError
 from mesh.people import BAKERY, LABORATORY, QUESTIONS, Person
@@ -123,7 +123,7 @@ def _same_id_twice(state: State, hobbies: dict[TenantClient, str], console: Cons
     """Two events straight to the topic, both for id 123: each tenant keeps its own."""
     console.rule("Id 123 in two tenants is two points")
     values = deploy.resolved(deploy.parameters(state))
-    producer = KafkaProducer(bootstrap_servers=state.kafka_bootstrap_servers.split(","))
+    producer = KafkaProducer(**kafka_access.options(state))
     for client, hobby in hobbies.items():
         user = User(
             id=123,

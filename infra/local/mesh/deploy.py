@@ -17,7 +17,6 @@ JWKS = "event-mesh-issuer/jwks.json"  # bucket and object
 
 _BUCKET = "event-mesh-artifacts"
 _TIMEOUT = 180
-_NO_SECRET = "arn:aws:secretsmanager:us-east-1:000000000000:secret:none"  # noqa: S105
 
 
 def parameters(state: State) -> dict[str, str]:
@@ -30,7 +29,6 @@ def parameters(state: State) -> dict[str, str]:
         "JwtIssuer": "https://issuer.event-mesh.invalid",
         "JwtAudience": STACK,
         "KafkaBootstrapServers": state.kafka_bootstrap_servers,
-        "KafkaSecretArn": "",
         "QdrantUrl": state.qdrant_url,
         "EnrichConcurrency": ENRICH_WORKERS,
         **state.parameters,
@@ -67,8 +65,6 @@ def deploy(endpoint_url: str, given: Mapping[str, str]) -> str:
     template = build.built_template()
     _upload(endpoint_url, template)
     cloudformation = client("cloudformation", endpoint_url)
-    # IAM takes no policy for the resource "". The poller, whose secret it is, knows that there is none.
-    given = {**given, "KafkaSecretArn": given["KafkaSecretArn"] or _NO_SECRET}
     request = {
         "StackName": STACK,
         "TemplateBody": json.dumps(template),

@@ -5,6 +5,7 @@ For use after a change of the embedding model (with a new collection) or the los
 
 import json
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 from qdrant_client import QdrantClient
@@ -18,11 +19,11 @@ from users.store import UserStore
 from vectors.errors import UnavailableError as VectorsUnavailableError
 from vectors.index import UserIndex
 
-from mesh import deploy, paths, status, stores
+from mesh import deploy, kafka_access, paths, status, stores
 from mesh.errors import MeshError
 from mesh.process import wait_until
+from mesh.provision import provision
 from mesh.state import State
-from mesh.up import create_topics_and_collection
 
 _PAGE = 100
 _INDEXED_SECONDS = 600
@@ -42,7 +43,7 @@ def run(state: State, tenant: str | None, console: Console) -> None:
     if the collection is another model's, or if users are missing in the index at the end.
     """
     values = deploy.resolved(deploy.parameters(state))
-    create_topics_and_collection(values)
+    provision(state)
     try:
         _run(state, values, tenant, console)
     except (UsersUnavailableError, VectorsUnavailableError) as error:
@@ -51,7 +52,7 @@ def run(state: State, tenant: str | None, console: Console) -> None:
 
 def _run(state: State, values: Mapping[str, str], tenant: str | None, console: Console) -> None:
     users = stores.users(state)
-    publisher = Publisher(values["KafkaBootstrapServers"], values["UserEventsTopic"])
+    publisher = Publisher(partial(kafka_access.options, state), values["UserEventsTopic"])
     tenants = [tenant] if tenant else sorted(users.tenants())
     started = _saved() if tenant is None else None
     if started:

@@ -6,14 +6,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 
-from kafka import KafkaAdminClient
-from kafka.admin import NewTopic
-from kafka.errors import KafkaError, TopicAlreadyExistsError
-
 from mesh import build, components, containers, deploy, process, schedule, tokens
 from mesh.aws import physical_id
 from mesh.down import down
 from mesh.errors import MeshError
+from mesh.provision import provision
 from mesh.state import Component, State, load
 
 Progress = Callable[[str], None]
@@ -22,9 +19,6 @@ Progress = Callable[[str], None]
 _RESTARTABLE = {components.QDRANT, components.POLLER, components.SCHEDULE}
 
 _INVOKERS = {components.POLLER, components.SCHEDULE}
-
-# A record that Lambda delivers (6 MB as base64) fits with a dead letter's headers.
-_DEAD_LETTER_BYTES = 8 * 2**20
 
 
 @dataclass(frozen=True)
@@ -171,10 +165,9 @@ def _deploy(state: State, sources: str, progress: Progress) -> None:
     code_only = state.wiring == wiring
     if not code_only:
         components.check_mapping(given)
-        values = deploy.resolved(given)
-        deploy.check_rules(values)
+        deploy.check_rules(deploy.resolved(given))
         progress("Creating topics and collection")
-        create_topics_and_collection(values)
+        provision(state)
         progress("Publishing the issuer's key")
         tokens.publish(state.aws_endpoint_url)
     progress("Deploying the template")
@@ -200,50 +193,6 @@ def _start_invokers(state: State, given: dict[str, str]) -> None:
     state.poller_url = poller.address
     state.save()
     components.wait_ready(poller)
-
-
-def create_topics_and_collection(values: dict[str, str]) -> None:
-    """Create what the functions expect to be there, and is not; MeshError says what failed."""
-    servers = values["KafkaBootstrapServers"]
-    _create_topic(servers, NewTopic(values["UserEventsTopic"], int(values["UserEventsPartitions"]), 1))
-    # One partition: dead letters are few, and are read in the order in which they came.
-    dead_letters = {"max.message.bytes": str(_DEAD_LETTER_BYTES)}
-    _create_topic(servers, NewTopic(values["DeadLetterTopic"], 1, 1, topic_configs=dead_letters))
-    _create_collection(values)
-
-
-def _create_topic(servers: str, topic: NewTopic) -> None:
-    try:
-        admin = KafkaAdminClient(bootstrap_servers=servers.split(","))
-        try:
-            admin.create_topics([topic])
-        except TopicAlreadyExistsError:
-            return
-        finally:
-            admin.close()
-    except KafkaError as error:
-        raise MeshError(f"Cannot create the topic {topic.name} at {servers}: {error}") from error
-
-
-def _create_collection(values: dict[str, str]) -> None:
-    from qdrant_client import QdrantClient  # it takes a second
-    from vectors.collection import ensure_collection
-    from vectors.errors import ModelMismatchError
-    from vectors.settings import Settings
-
-    settings = Settings(
-        QDRANT_URL=values["QdrantUrl"],
-        QDRANT_COLLECTION=values["QdrantCollection"],
-        EMBEDDING_MODEL=values["EmbeddingModel"],
-        EMBEDDING_DIMENSION=int(values["EmbeddingDimension"]),
-    )
-    client = QdrantClient(url=settings.qdrant_url, check_compatibility=False)
-    try:
-        ensure_collection(client, settings)
-    except ModelMismatchError as error:
-        raise MeshError(str(error)) from error
-    finally:
-        client.close()
 
 
 @contextmanager

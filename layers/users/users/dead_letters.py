@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from users.errors import UnavailableError
@@ -33,7 +33,7 @@ def send(poison: Sequence[Poison]) -> None:
         letters = [dead_letter(each) for each in poison[start : start + _SENT_AT_ONCE]]
         errors = [error for error in _publisher().publish_all(letters) if error]
         if errors:
-            said = f"Kafka did not acknowledge {len(errors)} of {len(letters)} dead letters."
+            said = f"Kafka did not acknowledge {len(errors)} of {len(letters)} dead letters: {errors[0]}"
             raise UnavailableError(said) from errors[0]
 
 
@@ -72,7 +72,8 @@ def notes(record: Record) -> dict[str, str]:
 
 @cache
 def _publisher() -> "Publisher":
-    from users.publisher import Publisher  # Kafka's import is for those who have poison
+    from users.kafka_client import access_options  # Kafka's import is for those who have poison
+    from users.publisher import Publisher
 
     settings = DeadLetterSettings.read()
-    return Publisher(settings.kafka_bootstrap_servers, settings.dead_letter_topic)
+    return Publisher(partial(access_options, settings), settings.dead_letter_topic)

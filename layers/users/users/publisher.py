@@ -1,8 +1,8 @@
 """Sends records to Kafka: acknowledged by all replicas, idempotent, in the order of each key."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from kafka import KafkaProducer
@@ -11,7 +11,8 @@ from pybreaker import CircuitBreaker, CircuitBreakerError
 
 from users.errors import UnavailableError
 from users.events import Record
-from users.settings import KafkaSettings
+from users.kafka_client import Connections, access_options
+from users.settings import UserEventsSettings
 
 _CONNECT_MS = 1_000  # to find the brokers, and again to learn of the topic
 _DELIVERY_MS = 2_000
@@ -21,18 +22,23 @@ _MAX_REQUEST_BYTES = 8 * 2**20  # the broker says what is too large
 
 
 class Publisher:
-    """A topic's producer, one per execution environment: made on first use, made anew after an error."""
+    """A topic's producer, one per execution environment: made on first use, made anew after an error.
 
-    def __init__(self, bootstrap_servers: str, topic: str) -> None:
-        self._bootstrap_servers = bootstrap_servers.split(",")
+    `access` gives kafka-python's options for the brokers. Each producer asks for them, so that after a
+    failure the secrets are read again.
+    """
+
+    def __init__(self, access: Callable[[], Mapping[str, Any]], topic: str) -> None:
+        self._access = access
         self._topic = topic
         self._producer: Any = None
+        self._connections = Connections()
 
     def publish(self, record: Record) -> None:
         """Send a record and wait a few seconds at most until Kafka has it; else UnavailableError."""
         [error] = self.publish_all([record])
         if error is not None:
-            raise UnavailableError("Kafka did not acknowledge the record.") from error
+            raise UnavailableError(f"Kafka did not acknowledge the record: {error}") from error
 
     def publish_all(self, records: Sequence[Record]) -> list[KafkaError | None]:
         """Send records side by side; return for each what went wrong, None once Kafka has acknowledged it.
@@ -49,6 +55,7 @@ class Publisher:
             failed = error
         errors = [_error(each) for each in sent] + [failed] * (len(records) - len(sent))
         if any(errors):
+            errors = [error and self._connections.explained(error) for error in errors]
             self.close()
         return errors
 
@@ -61,7 +68,8 @@ class Publisher:
 
     def _connect(self) -> Any:
         return KafkaProducer(
-            bootstrap_servers=self._bootstrap_servers,
+            **self._access(),
+            kafka_client=self._connections,
             client_id="event-mesh.users",
             acks="all",
             enable_idempotence=True,
@@ -78,8 +86,8 @@ class Publisher:
 @cache
 def event_publisher() -> Publisher:
     """Return the execution environment's publisher of user events."""
-    settings = KafkaSettings.read()
-    return Publisher(settings.kafka_bootstrap_servers, settings.user_events_topic)
+    settings = UserEventsSettings.read()
+    return Publisher(partial(access_options, settings), settings.user_events_topic)
 
 
 _breaker = CircuitBreaker(fail_max=1, reset_timeout=_PAUSE_SECONDS, throw_new_error_on_trip=False)

@@ -26,14 +26,21 @@ class StoreSettings(_Environment):
 
 
 class KafkaSettings(_Environment):
-    """Where events go."""
+    """How Kafka is reached; an ARN is empty if there is no such secret."""
 
     kafka_bootstrap_servers: str
+    kafka_secret_arn: str = ""
+    kafka_client_certificate_secret_arn: str = ""
+    kafka_root_ca_secret_arn: str = ""
+
+
+class UserEventsSettings(KafkaSettings):
+    """Where events go."""
+
     user_events_topic: str
 
 
-class DeadLetterSettings(_Environment):
+class DeadLetterSettings(KafkaSettings):
     """Where records go that can never be processed."""
 
-    kafka_bootstrap_servers: str
     dead_letter_topic: str

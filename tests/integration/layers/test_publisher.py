@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 
 import psutil
 import pytest
@@ -28,6 +29,10 @@ def user(number: int) -> User:
     )
 
 
+def reached(bootstrap_servers: str) -> dict[str, str]:
+    return {"bootstrap_servers": bootstrap_servers}
+
+
 def create_topic(bootstrap_servers: str) -> None:
     admin = KafkaAdminClient(bootstrap_servers=bootstrap_servers)
     admin.create_topics([NewTopic(TOPIC, 6, 1)])
@@ -49,7 +54,7 @@ def consume(bootstrap_servers: str, records: int) -> list[UserCreated]:
 
 def test_every_published_event_is_in_the_topic_once_and_can_be_parsed(kafka: str) -> None:
     create_topic(kafka)
-    publisher = Publisher(kafka, TOPIC)
+    publisher = Publisher(partial(reached, kafka), TOPIC)
 
     for number in range(1, 21):
         publisher.publish(user_created(user(number)))
@@ -74,7 +79,7 @@ def own_broker(port: int) -> Iterator[psutil.Process]:
 
 def test_a_broker_that_is_killed_costs_one_failure_and_not_the_next_event() -> None:
     port = process.free_port()
-    publisher = Publisher(f"127.0.0.1:{port}", TOPIC)
+    publisher = Publisher(partial(reached, f"127.0.0.1:{port}"), TOPIC)
     with own_broker(port) as broker:
         publisher.publish(user_created(user(1)))
         broker.kill()
@@ -90,7 +95,7 @@ def test_a_broker_that_is_killed_costs_one_failure_and_not_the_next_event() -> N
 
 def test_a_broker_that_freezes_is_given_up() -> None:
     port = process.free_port()
-    publisher = Publisher(f"127.0.0.1:{port}", TOPIC)
+    publisher = Publisher(partial(reached, f"127.0.0.1:{port}"), TOPIC)
     with own_broker(port) as broker:
         publisher.publish(user_created(user(1)))
         broker.suspend()
@@ -103,7 +108,7 @@ def test_a_broker_that_freezes_is_given_up() -> None:
 
 def test_without_a_broker_it_says_unavailable_and_recovers_when_there_is_one() -> None:
     port = process.free_port()
-    publisher = Publisher(f"127.0.0.1:{port}", TOPIC)
+    publisher = Publisher(partial(reached, f"127.0.0.1:{port}"), TOPIC)
     with pytest.raises(UnavailableError):
         publisher.publish(user_created(user(1)))
 

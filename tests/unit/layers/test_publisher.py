@@ -23,7 +23,7 @@ def broker(monkeypatch: pytest.MonkeyPatch) -> FakeKafka:
 
 @pytest.fixture
 def publisher(broker: FakeKafka) -> Publisher:
-    return Publisher("kafka-0:9092,kafka-1:9092", "user.events")
+    return Publisher(lambda: {"bootstrap_servers": ["kafka-0:9092", "kafka-1:9092"]}, "user.events")
 
 
 def test_given_no_event_when_made_then_nothing_connects(publisher: Publisher, broker: FakeKafka) -> None:
@@ -55,7 +55,7 @@ def test_given_kafka_fails_when_published_then_the_next_event_has_a_new_producer
     publisher: Publisher, broker: FakeKafka, step: Any
 ) -> None:
     broker.fails_to = step
-    with pytest.raises(UnavailableError, match="Kafka did not acknowledge the record"):
+    with pytest.raises(UnavailableError, match="Kafka did not acknowledge the record: "):
         publisher.publish(RECORD)
     failed = list(broker.producers)
     assert all(producer.closed_with_timeout == 0 for producer in failed)

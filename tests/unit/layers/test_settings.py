@@ -2,7 +2,7 @@
 
 import pytest
 from pydantic import ValidationError
-from users.settings import DeadLetterSettings, KafkaSettings, StoreSettings
+from users.settings import DeadLetterSettings, StoreSettings, UserEventsSettings
 from vectors.settings import Settings
 
 VECTORS = {"QDRANT_URL": "http://qdrant:6333", "EMBEDDING_MODEL": "m", "EMBEDDING_DIMENSION": "384"}
@@ -12,7 +12,7 @@ VECTORS = {"QDRANT_URL": "http://qdrant:6333", "EMBEDDING_MODEL": "m", "EMBEDDIN
     ("model", "variables"),
     [
         (StoreSettings, {"TABLE_NAME"}),
-        (KafkaSettings, {"KAFKA_BOOTSTRAP_SERVERS", "USER_EVENTS_TOPIC"}),
+        (UserEventsSettings, {"KAFKA_BOOTSTRAP_SERVERS", "USER_EVENTS_TOPIC"}),
         (DeadLetterSettings, {"KAFKA_BOOTSTRAP_SERVERS", "DEAD_LETTER_TOPIC"}),
         (Settings, set(VECTORS)),
     ],

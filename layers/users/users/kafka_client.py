@@ -1,0 +1,154 @@
+"""How a client gets into Kafka, and why it does not: kafka-python's options, with what Secrets Manager holds.
+
+The secrets are those of the event source mapping, in the form that AWS gives them.
+Source: https://docs.aws.amazon.com/lambda/latest/dg/kafka-cluster-auth.html
+"""
+
+from __future__ import annotations
+
+import re
+import ssl
+import tempfile
+from typing import TYPE_CHECKING, Any
+
+from botocore.config import Config
+from kafka.errors import KafkaConnectionError, KafkaError, SaslAuthenticationFailedError
+from kafka.net.compat import KafkaNetClient
+
+from users.settings import KafkaSettings
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.parameters import SecretsProvider
+
+_SECRETS_TIMEOUTS = Config(connect_timeout=1, read_timeout=1, retries={"mode": "standard", "max_attempts": 2})
+_NOT_VERIFIED = re.compile(r"certificate verify failed: (.+?)(?: \(_ssl|$)")
+
+
+class KafkaAccessError(KafkaError):  # type: ignore[misc]  # kafka-python is not typed
+    """The secrets that open Kafka cannot be read or used; the text says which, and never what it holds."""
+
+
+def access_options(settings: KafkaSettings, secrets: SecretsProvider | None = None) -> dict[str, Any]:
+    """Return kafka-python's options for the brokers, with the secrets as they are now.
+
+    A password means SASL/SCRAM-512 over TLS; a client certificate or an authority TLS; none of them neither,
+    as in a network that nobody else is in. KafkaAccessError names the secret that cannot be used.
+    """
+    options: dict[str, Any] = {"bootstrap_servers": settings.kafka_bootstrap_servers.split(",")}
+    password, certificate, root_ca = (
+        _Secret(arn, secrets) if arn else None
+        for arn in (
+            settings.kafka_secret_arn,
+            settings.kafka_client_certificate_secret_arn,
+            settings.kafka_root_ca_secret_arn,
+        )
+    )
+    if not (password or certificate or root_ca):
+        return options
+    options |= {"security_protocol": "SSL", "ssl_context": _tls(root_ca, certificate)}
+    if password:
+        options |= {
+            "security_protocol": "SASL_SSL",
+            "sasl_mechanism": "SCRAM-SHA-512",
+            "sasl_plain_username": password["username"],
+            "sasl_plain_password": password["password"],
+        }
+    return options
+
+
+class _Secret:
+    """A secret's fields."""
+
+    def __init__(self, arn: str, secrets: SecretsProvider | None) -> None:
+        from aws_lambda_powertools.utilities import parameters  # a mesh without secrets need not load it
+
+        self.arn = arn
+        provider = secrets or parameters.SecretsProvider(boto_config=_SECRETS_TIMEOUTS)
+        try:
+            # Read with every new client: one that was refused may have had what has been changed since.
+            fields = provider.get(arn, transform="json", force_fetch=True)
+        except parameters.exceptions.TransformParameterError:
+            raise self.unusable("it is not JSON") from None
+        except parameters.exceptions.GetParameterError as error:
+            raise self.unusable(f"it cannot be read: {error}") from None
+        if not isinstance(fields, dict):
+            raise self.unusable("it is not a JSON object")
+        self._fields = fields
+
+    def __getitem__(self, name: str) -> str:
+        value = self._fields.get(name)
+        if not isinstance(value, str) or not value:
+            raise self.unusable(f"its field {name} is missing or not a string")
+        return value
+
+    def get(self, name: str) -> str:
+        """Return a field that may be missing, as an empty string."""
+        return self[name] if self._fields.get(name) else ""
+
+    def unusable(self, why: str) -> KafkaAccessError:
+        """Return the error to raise."""
+        return KafkaAccessError(f"the secret {self.arn}: {why}")
+
+
+def _tls(root_ca: _Secret | None, certificate: _Secret | None) -> ssl.SSLContext:
+    # Not create_default_context: from Python 3.13 it refuses private authorities that the mapping accepts.
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if root_ca is None:
+        context.load_default_certs()
+    else:
+        try:
+            context.load_verify_locations(cadata=root_ca["certificate"])
+        except ssl.SSLError:
+            raise root_ca.unusable("its certificate is not a PEM chain") from None
+    if certificate is not None:
+        # OpenSSL takes these from a file only. Its owner alone can read this one, and it goes at the end.
+        with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:
+            file.write(f"{certificate['privateKey']}\n{certificate['certificate']}\n")
+            file.flush()
+            try:
+                # Never None: OpenSSL would ask at the terminal for the password of an encrypted key.
+                context.load_cert_chain(file.name, password=certificate.get("privateKeyPassword"))
+            except (ssl.SSLError, ValueError):
+                raise certificate.unusable("its certificate, key or privateKeyPassword is wrong") from None
+    return context
+
+
+class Connections:
+    """Makes kafka-python's network client (`kafka_client=`), and knows why it does not connect.
+
+    kafka-python tries again and again until it times out, and then only says that it did.
+    """
+
+    def __init__(self) -> None:
+        self._trouble: Exception | None = None
+
+    def __call__(self, **config: Any) -> KafkaNetClient:
+        """Return a client whose connections are watched."""
+        client = KafkaNetClient(**config)
+        get_connection = client._manager.get_connection
+
+        def watched(*args: Any, **options: Any) -> Any:
+            connection = get_connection(*args, **options)
+            connection.init_future.add_both(self._note)
+            return connection
+
+        client._manager.get_connection = watched
+        return client
+
+    def explained(self, error: KafkaError) -> KafkaError:
+        """Return an error that also says what the last connection broke with, if it did."""
+        if self._trouble is None:
+            return error
+        return KafkaConnectionError(f"{error} ({_why(self._trouble)})")
+
+    def _note(self, outcome: object) -> None:
+        self._trouble = outcome if isinstance(outcome, Exception) else None
+
+
+def _why(trouble: Exception) -> str:
+    if isinstance(trouble, SaslAuthenticationFailedError):
+        return f"Kafka refuses the username or password of KafkaSecretArn: {trouble}"
+    if found := _NOT_VERIFIED.search(str(trouble)):
+        return f"the broker's certificate is refused: {found[1]}; KafkaRootCaSecretArn names its authority"
+    return str(trouble)
