@@ -7,3 +7,7 @@ class ConfigurationError(Exception):
 
 class AccessDenied(Exception):  # noqa: N818 - what it is
     """Kafka refuses the credentials, or the group or the topic: trying again would change nothing."""
+
+
+class CredentialsRefused(AccessDenied):
+    """Kafka refuses the credentials: trying again would change nothing, unless they have been changed."""

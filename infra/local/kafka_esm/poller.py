@@ -8,11 +8,11 @@ import threading
 import time
 from collections.abc import Callable
 
-from kafka.errors import KafkaError
+from kafka.errors import KafkaConnectionError, KafkaError
 
 from kafka_esm.batch import Limits
 from kafka_esm.delivery import Finished
-from kafka_esm.errors import AccessDenied
+from kafka_esm.errors import AccessDenied, ConfigurationError, CredentialsRefused
 from kafka_esm.mapping import Mapping
 from kafka_esm.metrics import Meters
 from kafka_esm.policy import Policy
@@ -76,6 +76,9 @@ class Poller:
             try:
                 self._poll_until_stopped(source)
                 self._drain(source)
+            except CredentialsRefused as exc:
+                # They were good once, and may have been changed: connecting takes them as they are now.
+                self._kafka_failed(KafkaConnectionError(str(exc)))
             except Exception as exc:
                 self._kafka_failed(exc)
             finally:
@@ -195,7 +198,7 @@ class Poller:
         error = f"Kafka: {type(exc).__name__}: {exc}"
         # Once per outage, and again if its nature changes, not at every attempt.
         if self._kafka_error is None or type(exc).__name__ not in self._kafka_error:
-            if isinstance(exc, KafkaError | OSError):
+            if isinstance(exc, KafkaError | OSError | ConfigurationError):
                 _LOG.warning("not polling, retrying: %s", error, extra=self._names())
             else:
                 _LOG.exception("not polling, retrying", extra=self._names())

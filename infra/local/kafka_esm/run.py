@@ -96,13 +96,10 @@ def _log_mappings(mappings: Sequence[Mapping]) -> None:
 def make_poller(mapping: Mapping, options: RunOptions, stop: threading.Event, meters: Meters) -> Poller:
     """Return the poller of one mapping; its `run` polls until `stop` is set."""
     concurrency = min(mapping.pollers or options.max_concurrency, options.max_concurrency)
-    security: dict[str, Any] = {}
-    if mapping.access:
-        secrets = api_client("secretsmanager", options.endpoint_url, options.region)
-        security = kafka_security(mapping.access, secrets, plaintext=options.plaintext)
+    security = functools.partial(_security, mapping, options)
+    kafka_config = {"bootstrap_servers": list(mapping.bootstrap_servers), **security()}
     give_up_batch = None
     if mapping.destination is not None:
-        kafka_config = {"bootstrap_servers": list(mapping.bootstrap_servers), **security}
         destination = open_destination(
             mapping.destination, options.endpoint_url, options.region, kafka_config
         )
@@ -118,7 +115,7 @@ def make_poller(mapping: Mapping, options: RunOptions, stop: threading.Event, me
             concurrency=concurrency,
             wanted=compile_patterns(mapping.filters),
         ),
-        functools.partial(connect, mapping, options.session_timeout_seconds, security),
+        lambda: connect(mapping, options.session_timeout_seconds, security()),
         functools.partial(
             deliver,
             bootstrap=mapping.bootstrap,
@@ -129,6 +126,14 @@ def make_poller(mapping: Mapping, options: RunOptions, stop: threading.Event, me
         meters,
         drain_seconds=options.drain_seconds,
     )
+
+
+def _security(mapping: Mapping, options: RunOptions) -> dict[str, Any]:
+    """Return kafka-python's options for TLS and SASL, with the secrets as they are now."""
+    if not mapping.access:
+        return {}
+    secrets = api_client("secretsmanager", options.endpoint_url, options.region)
+    return kafka_security(mapping.access, secrets, plaintext=options.plaintext)
 
 
 def _invoke(mapping: Mapping, options: RunOptions, concurrency: int) -> Invoke:

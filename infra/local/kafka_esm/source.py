@@ -23,7 +23,7 @@ from kafka.net.compat import KafkaNetClient
 from kafka.structs import MemberState
 
 from kafka_esm.batch import Partition
-from kafka_esm.errors import AccessDenied
+from kafka_esm.errors import AccessDenied, CredentialsRefused
 from kafka_esm.mapping import Mapping as EventSourceMapping
 
 # Short waits: a record has to reach an idle function at once.
@@ -115,7 +115,7 @@ class _Client(KafkaNetClient):  # type: ignore[misc]  # kafka-python is not type
     def raise_if_denied(self) -> None:
         """Raise what a broker said to the credentials, if it refused them."""
         if self._denied is not None:
-            raise AccessDenied(f"Kafka refuses the credentials: {self._denied}") from self._denied
+            raise CredentialsRefused(f"Kafka refuses the credentials: {self._denied}") from self._denied
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ import pytest
 from kafka.errors import CommitFailedError, KafkaConnectionError
 from kafka_esm.batch import Partition
 from kafka_esm.delivery import Finished
-from kafka_esm.errors import AccessDenied
+from kafka_esm.errors import AccessDenied, CredentialsRefused
 from kafka_esm.mapping import Mapping, Target
 from kafka_esm.metrics import families, meters_of
 from kafka_esm.outcome import SUCCESS
@@ -104,6 +104,38 @@ def polling(source: Any, stop: Stop, deliver: Any, drain_seconds: float) -> Poll
     mapping = replace(MAPPING, window_seconds=0)
     meters = meters_of(mapping, families(CollectorRegistry()))
     return Poller(mapping, Policy(), lambda: source, deliver, stop, meters, drain_seconds=drain_seconds)
+
+
+class Refused(FakeSource):
+    """Was let in, and is no more: somebody has changed the password."""
+
+    def poll(self, timeout: float) -> Any:
+        raise CredentialsRefused("the password is old")
+
+
+@pytest.mark.parametrize("in_the_secret", ["a new password", "still the old one"])
+def test_given_credentials_that_are_refused_when_polling_then_those_in_the_secret_decide(
+    in_the_secret: str, record: Any
+) -> None:
+    stop = Stop()
+    well = FakeSource(stop, record, commit_failures=0)
+    sources: list[Any] = [Refused(stop, record, commit_failures=0)]
+
+    def connect() -> Any:
+        if sources:
+            return sources.pop()
+        if in_the_secret == "still the old one":
+            raise CredentialsRefused("the password is old")
+        return well
+
+    meters = meters_of(MAPPING, families(CollectorRegistry()))
+    made = Poller(MAPPING, Policy(), connect, delivered, stop, meters, drain_seconds=60)
+    made.run()
+    if in_the_secret == "a new password":
+        assert (made.fatal, well.committed) == (None, {Partition("t", 0): 1})
+    else:
+        assert (made.fatal, well.committed) == ("the password is old", {})
+    assert len(stop.waits) == 1
 
 
 def delivered(batch: Batch) -> Finished:
