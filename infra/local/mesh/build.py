@@ -57,7 +57,7 @@ def ensure_project(name: str, project: Path, python: str, *options: str) -> Path
     stamp = folder / ".installed"
     wanted = _digest([project / "uv.lock", project / "pyproject.toml"], project, python.encode())
     if not stamp.exists() or stamp.read_text() != wanted:
-        _run(
+        run(
             [find_uv_bin(), "sync", "--frozen", "--project", str(project), "--python", python, *options],
             {**base_environment(), "UV_PROJECT_ENVIRONMENT": str(folder)},
             f"Cannot install the environment '{name}'. Is the package index reachable?",
@@ -111,7 +111,7 @@ def _sam_build() -> None:
         "__SAM_CLI_APP_DIR": str(paths.CACHE / "sam"),  # or it makes ~/.aws-sam
         "AWS_DEFAULT_REGION": "us-east-1",
     }
-    _run(
+    run(
         [
             str(tools / "sam"),
             "build",
@@ -186,7 +186,8 @@ def _digest(files: Iterable[Path], root: Path, seed: bytes = b"") -> str:
     return digest.hexdigest()
 
 
-def _run(command: list[str], environment: Mapping[str, str], what_failed: str) -> None:
+def run(command: list[str], environment: Mapping[str, str], what_failed: str) -> None:
+    """Run a step of the build, which writes to the build's log; MeshError with its last lines if it fails."""
     log = paths.LOGS / "build.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as output:

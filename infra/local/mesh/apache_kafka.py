@@ -1,0 +1,263 @@
+"""Apache Kafka: how it is installed, secured and started, one process that is broker and controller."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import uuid
+from base64 import urlsafe_b64encode
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from secrets import token_urlsafe
+
+from mesh import build, certificates, paths, process
+from mesh.certificates import Certificate
+from mesh.errors import MeshError
+
+MECHANISM = "SCRAM-SHA-512"
+PROJECT = paths.ROOT / "infra" / "kafka"
+
+_LOOPBACK = "127.0.0.1"
+_OLDEST_JAVA = 17
+_MAVEN_VARIABLES = ("JAVA_HOME", "MAVEN_ARGS", "MAVEN_OPTS")
+_JVM = (
+    "-Xmx384m",
+    "-XX:+UseSerialGC",
+    "-XX:+ExitOnOutOfMemoryError",
+    f"-Dlog4j2.configurationFile={PROJECT / 'log4j2.properties'}",
+)
+_BRIEF = ("-XX:TieredStopAtLevel=1",)  # for what ends within a second
+_BROKER = "BROKER"  # the listener that Kafka talks to itself by, where transactions need it
+_CONTROLLER = "CONTROLLER"
+_SETTINGS = {
+    "process.roles": "broker,controller",
+    "node.id": "1",
+    "controller.listener.names": _CONTROLLER,
+    "inter.broker.listener.name": _BROKER,
+    "auto.create.topics.enable": "false",
+    # One node has no replicas. Nor does it wait for the disk (log.flush.… is left as it is: never): what it
+    # acknowledged is in the page cache, which outlives the process. Only with the machine could it be lost.
+    "default.replication.factor": "1",
+    "min.insync.replicas": "1",
+    "offsets.topic.replication.factor": "1",
+    "offsets.topic.num.partitions": "1",
+    "transaction.state.log.replication.factor": "1",
+    "transaction.state.log.min.isr": "1",
+    "transaction.state.log.num.partitions": "1",
+    "share.coordinator.state.topic.replication.factor": "1",
+    "share.coordinator.state.topic.min.isr": "1",
+    "share.coordinator.state.topic.num.partitions": "1",
+    # A broker that was killed is taken for alive this long, and the next one waits until it is not.
+    "broker.session.timeout.ms": "2000",
+    "broker.heartbeat.interval.ms": "500",
+    "group.initial.rebalance.delay.ms": "0",
+    "group.min.session.timeout.ms": "1000",  # tests do not wait 6 s for a consumer that was killed
+    # A machine of two cores, shared with all the rest of the mesh.
+    "num.network.threads": "2",
+    "num.io.threads": "4",
+    "group.coordinator.threads": "1",
+    "log.cleaner.dedupe.buffer.size": str(8 * 1024 * 1024),  # else 128 MB of the heap, at once
+}
+
+
+@dataclass(frozen=True)
+class Access:
+    """What a client needs for SCRAM over TLS."""
+
+    username: str
+    password: str = field(repr=False)
+    root_ca: str = field(repr=False)  # PEM
+
+
+@dataclass(frozen=True)
+class Listener:
+    """Where clients connect, and whether by SCRAM over TLS or by nothing."""
+
+    host: str
+    port: int
+    secure: bool = False
+    advertised: str | None = None  # host:port, if clients come by a proxy
+
+    @property
+    def address(self) -> str:
+        """Return the address that clients are told."""
+        return self.advertised or f"{self.host}:{self.port}"
+
+
+def install() -> None:
+    """Fetch Kafka's jars, unless they are here; MeshError if Java or Maven is not."""
+    folder = _jars()
+    stamp = folder / ".installed"
+    wanted = sha256((PROJECT / "pom.xml").read_bytes()).hexdigest()
+    fetched = stamp.exists() and stamp.read_text() == wanted
+    if missing := [*_missing_java(), *_missing_maven(fetched)]:
+        raise MeshError(
+            f"Apache Kafka needs Java {_OLDEST_JAVA} or later and Maven: not here: {', '.join(missing)}. "
+            f"On Debian and Ubuntu: apt install openjdk-{_OLDEST_JAVA}-jre-headless maven"
+        )
+    if fetched:
+        return
+    shutil.rmtree(folder, ignore_errors=True)  # another version, or half of one
+    kept = {name: os.environ[name] for name in _MAVEN_VARIABLES if name in os.environ}
+    build.run(
+        [
+            *("mvn", "--batch-mode", "-f", str(PROJECT / "pom.xml")),
+            *("dependency:copy-dependencies", f"-DoutputDirectory={folder}"),
+        ],
+        {**build.base_environment(), **kept},
+        "Cannot fetch Apache Kafka. Is Maven Central reachable?",
+    )
+    stamp.write_text(wanted)
+
+
+def secure(folder: Path, host: str, certificate: Certificate | None = None) -> Access:
+    """Make what secure listeners of the broker in `folder` need, unless it is there; return what clients do.
+
+    The certificate is for the host, 127.0.0.1 and localhost, unless another one is given.
+    """
+    _private_folder(folder)
+    kept = folder / "access.json"
+    if kept.exists():
+        return Access(**json.loads(kept.read_text()))
+    certificate = certificate or certificates.issue((host, _LOOPBACK, "localhost"))
+    access = Access("mesh", token_urlsafe(24), certificate.root_ca)
+    _write_private(_keystore(folder), certificate.key + certificate.server)
+    _write_private(kept, json.dumps(asdict(access)))
+    return access
+
+
+def prepare(folder: Path, listeners: Sequence[Listener], access: Access | None = None) -> list[str]:
+    """Write the settings of the broker that keeps all it has in `folder`; return how it is started.
+
+    It is ready when it listens: Kafka opens its port to clients once it has read its log and its controller
+    has admitted it. `access` is what `secure` returned for the folder, and secure listeners need it from the
+    first time on: the log keeps the password that it was made with.
+    """
+    _private_folder(folder)
+    settings = folder / "server.properties"
+    lines = (f"{name}={value}\n" for name, value in _settings(folder, listeners, access).items())
+    _write_private(settings, "".join(lines))
+    if not (_log(folder) / "meta.properties").exists():  # what formatting writes last
+        _format(folder, settings, access)
+    return _java(*_JVM, "kafka.Kafka", str(settings))
+
+
+def _settings(folder: Path, listeners: Sequence[Listener], access: Access | None) -> dict[str, str]:
+    """Return server.properties: the clients' listeners, and two on loopback that Kafka has for itself."""
+    own = {name: Listener(_LOOPBACK, process.free_port()) for name in (_BROKER, _CONTROLLER)}
+    clients = {f"CLIENT{number}": listener for number, listener in enumerate(listeners)}
+    every = {**clients, **own}
+    protocols = {name: "SASL_SSL" if each.secure else "PLAINTEXT" for name, each in every.items()}
+    if access:
+        protocols |= dict.fromkeys(own, "SASL_PLAINTEXT")  # or they would be a way in without the password
+    return {
+        **_SETTINGS,
+        "log.dirs": str(_log(folder)),
+        "listeners": ",".join(f"{name}://{each.host}:{each.port}" for name, each in every.items()),
+        "advertised.listeners": ",".join(f"{name}://{each.address}" for name, each in every.items()),
+        "listener.security.protocol.map": ",".join(f"{name}:{each}" for name, each in protocols.items()),
+        "controller.quorum.bootstrap.servers": own[_CONTROLLER].address,
+        **(_security(folder, protocols, access) if access else {}),
+    }
+
+
+def _security(folder: Path, protocols: Mapping[str, str], access: Access) -> dict[str, str]:
+    """Return the settings of those listeners that want a password.
+
+    Kafka itself logs in by PLAIN, on loopback: SCRAM's passwords are in the log that its controller has yet
+    to read then.
+    """
+    package = "org.apache.kafka.common.security"
+    login = f'username="{access.username}" password="{access.password}"'
+    plain = f'{package}.plain.PlainLoginModule required {login} user_{access.username}="{access.password}";'
+    scram = f"{package}.scram.ScramLoginModule required;"
+    found = {
+        "sasl.mechanism.controller.protocol": "PLAIN",
+        "sasl.mechanism.inter.broker.protocol": "PLAIN",
+        "ssl.keystore.type": "PEM",
+        "ssl.keystore.location": str(_keystore(folder)),
+    }
+    for name, protocol in protocols.items():
+        if protocol != "PLAINTEXT":
+            mechanism, module = (MECHANISM, scram) if protocol == "SASL_SSL" else ("PLAIN", plain)
+            prefix = f"listener.name.{name.lower()}"
+            found[f"{prefix}.sasl.enabled.mechanisms"] = mechanism
+            found[f"{prefix}.{mechanism.lower()}.sasl.jaas.config"] = module
+    return found
+
+
+def _format(folder: Path, settings: Path, access: Access | None) -> None:
+    """Make an empty log that knows the password."""
+    shutil.rmtree(_log(folder), ignore_errors=True)  # half of one
+    cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+    words = ["format", "--standalone", f"--cluster-id={cluster}", f"--config={settings}"]
+    if access:
+        words.append(f"--add-scram={MECHANISM}=[name={access.username},password={access.password}]")
+    arguments = folder / "format.arguments"  # in a file, for everybody sees a command line
+    _write_private(arguments, "\n".join(words))
+    try:
+        done = subprocess.run(
+            _java(*_JVM, *_BRIEF, "kafka.tools.StorageTool", f"@{arguments}"),
+            env=build.base_environment(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    finally:
+        arguments.unlink()
+    if done.returncode:
+        why = done.stderr.strip().partition("\n")[0]  # the rest is the stack
+        raise MeshError(f"Apache Kafka cannot make its log in {folder}: {why or 'it does not say why'}")
+
+
+def _java(*words: str) -> list[str]:
+    return ["java", "-cp", str(_jars() / "*"), *words]
+
+
+def _missing_java() -> Iterator[str]:
+    """Yield why Java will not do, if it will not."""
+    try:
+        shown = subprocess.run(["java", "-version"], capture_output=True, text=True, check=False).stderr
+    except OSError:
+        yield "java"
+        return
+    found = re.search(r'version "(\d+)[^"]*"', shown)
+    if not found:
+        yield "a java that tells its version"
+    elif int(found[1]) < _OLDEST_JAVA:
+        yield f"java (this one has {found[0]})"
+
+
+def _missing_maven(fetched: bool) -> Iterator[str]:
+    if not fetched and not shutil.which("mvn"):
+        yield "mvn"
+
+
+def _jars() -> Path:
+    return paths.CACHE / "kafka"
+
+
+def _log(folder: Path) -> Path:
+    return folder / "log"
+
+
+def _keystore(folder: Path) -> Path:
+    return folder / "server.pem"
+
+
+def _private_folder(folder: Path) -> None:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.chmod(0o700)  # it may have been there
+
+
+def _write_private(path: Path, text: str) -> None:
+    """Write a file that only its owner can read, and all of it or nothing."""
+    new = path.with_name(f"{path.name}.new")
+    new.unlink(missing_ok=True)
+    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text)
+    new.replace(path)
