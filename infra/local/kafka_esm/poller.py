@@ -195,7 +195,8 @@ class Poller:
             self.fatal = str(exc)
             self._stop.set()
             return
-        error = f"Kafka: {type(exc).__name__}: {exc}"
+        # kafka-python's own errors begin with their names.
+        error = f"Kafka: {exc}" if isinstance(exc, KafkaError) else f"Kafka: {type(exc).__name__}: {exc}"
         # Once per outage, and again if its nature changes, not at every attempt.
         if self._kafka_error is None or type(exc).__name__ not in self._kafka_error:
             if isinstance(exc, KafkaError | OSError | ConfigurationError):

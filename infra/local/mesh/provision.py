@@ -3,7 +3,6 @@
 from kafka import KafkaAdminClient
 from kafka.admin import NewTopic
 from kafka.errors import KafkaError, TopicAlreadyExistsError
-from users.kafka_client import Connections
 
 from mesh import deploy, kafka_access
 from mesh.errors import MeshError
@@ -27,9 +26,9 @@ def provision(state: State) -> None:
 
 
 def _create_topics(state: State, topics: list[NewTopic]) -> None:
-    options, connections = kafka_access.options(state), Connections()
+    options = kafka_access.options(state)
     try:
-        admin = KafkaAdminClient(**options, kafka_client=connections)
+        admin = KafkaAdminClient(**options)
         try:
             for topic in topics:
                 try:
@@ -40,7 +39,7 @@ def _create_topics(state: State, topics: list[NewTopic]) -> None:
             admin.close()
     except KafkaError as error:
         servers = ",".join(options["bootstrap_servers"])
-        raise MeshError(f"Cannot create the topics at {servers}: {connections.explained(error)}") from error
+        raise MeshError(f"Cannot create the topics at {servers}: {error}") from error
 
 
 def _create_collection(values: dict[str, str]) -> None:

@@ -47,6 +47,8 @@ class State:
     compose: bool = False  # Kafka and Qdrant are the containers of infra/compose.yaml
     wiring: str = ""  # what the poller and the schedule were started for
     emulator: str = ""
+    broker: str = ""
+    kafka_secrets: dict[str, str] = field(default_factory=dict)  # ARNs, by the template's parameters
     parameters: dict[str, str] = field(default_factory=dict)
     components: list[Component] = field(default_factory=list)
 

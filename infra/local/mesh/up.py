@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 
-from mesh import build, components, containers, deploy, process, schedule, tokens
+from mesh import build, components, containers, deploy, kafka_access, process, schedule, tokens
 from mesh.aws import physical_id
 from mesh.down import down
 from mesh.errors import MeshError
@@ -14,9 +14,6 @@ from mesh.provision import provision
 from mesh.state import Component, State, load
 
 Progress = Callable[[str], None]
-
-# What comes back as it was: Qdrant has its data on disk, the poller its offsets in Kafka.
-_RESTARTABLE = {components.QDRANT, components.POLLER, components.SCHEDULE}
 
 _INVOKERS = {components.POLLER, components.SCHEDULE}
 
@@ -36,30 +33,35 @@ def up(
     progress: Progress,
     compose: bool = False,
     emulator: str | None = None,
+    broker: str | None = None,
 ) -> State:
     """Return the state of a mesh that runs the present sources, starting and deploying what is needed.
 
     `parameters` are the template's, beside those that were given before; they are kept until it is down,
-    like the emulator. With `compose`, Kafka and Qdrant are the containers of infra/compose.yaml.
-    Whatever goes wrong while it starts, nothing half-started is left. MeshError says what it was.
+    like the emulator and the broker. With `compose`, Kafka and Qdrant are the containers of
+    infra/compose.yaml. Whatever goes wrong while it starts, nothing half-started is left. MeshError says
+    what it was.
     """
     state = load()
     for component in state.crashed:
         progress(f"{component.name} has crashed; its log ended:\n{component.log_tail}")
-    if {component.name for component in state.crashed} - _RESTARTABLE or (
+    if {component.name for component in state.crashed} - _restartable(state) or (
         state.components and not state.api_url
     ):
         progress("Starting anew: the users and events that were in memory are lost")
         compose = compose or state.compose
         down(state)
-        state = State(parameters=state.parameters, emulator=state.emulator)
-    if state.components and emulator not in (None, state.emulator):
-        raise MeshError(f"The mesh runs on {state.emulator}. To change that: mesh down, then mesh up.")
+        state = State(parameters=state.parameters, emulator=state.emulator, broker=state.broker)
+    for asked, there in ((emulator, state.emulator), (broker, state.broker)):
+        if state.components and asked not in (None, there):
+            raise MeshError(f"The mesh runs on {there}. To change that: mesh down, then mesh up.")
     state.emulator = emulator or state.emulator or components.EMULATORS[0]
+    state.broker = broker or state.broker or components.TANSU
     if not state.components:
         progress("Installing the tools")
         build.ensure_environment("sam")
         components.install_emulator(state.emulator)
+        components.install_broker(state.broker)
     progress("Building functions and layers")
     sources = build.fingerprint()
     build.build(sources)
@@ -85,21 +87,36 @@ def up(
     return state
 
 
-def _stores(ports: Ports, emulator: str) -> list[tuple[str, str, Callable[[int], Component], int | None]]:
+def _restartable(state: State) -> set[str]:
+    """Return what comes back as it was: with its data on disk, or, as the poller, in another component."""
+    found = {components.QDRANT, components.POLLER, components.SCHEDULE}
+    return found if state.broker == components.TANSU else found | {components.KAFKA}
+
+
+def _stores(state: State, ports: Ports) -> list[tuple[str, str, Callable[[int], Component], int | None]]:
     """Return the stores with the variable that replaces each by an address, how it starts, and its port.
 
     What uses another comes after it, and so is stopped before it.
     """
     return [
-        (components.KAFKA, "KAFKA_BOOTSTRAP_SERVERS", components.start_kafka, ports.kafka),
+        (components.KAFKA, "KAFKA_BOOTSTRAP_SERVERS", _kafka_starter(state), ports.kafka),
         (components.QDRANT, "QDRANT_URL", components.start_qdrant, ports.qdrant),
-        (components.AWS, "AWS_ENDPOINT_URL", partial(components.start_aws, emulator=emulator), ports.aws),
+        (
+            components.AWS,
+            "AWS_ENDPOINT_URL",
+            partial(components.start_aws, emulator=state.emulator),
+            ports.aws,
+        ),
     ]
+
+
+def _kafka_starter(state: State) -> Callable[[int], Component]:
+    return partial(components.start_kafka, broker=state.broker)
 
 
 def _refuse_changes(state: State, ports: Ports) -> None:
     """MeshError if a component of the running mesh is asked to be somewhere else."""
-    stores = _stores(ports, state.emulator)
+    stores = _stores(state, ports)
     for (name, variable, _, port), component in zip(stores, state.components, strict=False):
         given = os.environ.get(variable, component.address).rstrip("/")
         if given != component.address or (port and not component.address.endswith(f":{port}")):
@@ -121,6 +138,8 @@ def _restart_crashed(state: State, progress: Progress) -> None:
             again = components.start_poller(
                 _port(component), state.aws_endpoint_url, deploy.parameters(state)
             )
+        elif component.name == components.KAFKA:
+            again = _kafka_starter(state)(_port(component))
         else:
             again = components.start_qdrant(_port(component))
         state.components[number] = again
@@ -141,7 +160,7 @@ def _start_schedule(state: State) -> Component:
 
 def _start_stores(state: State, ports: Ports, progress: Progress) -> None:
     """Start the stores side by side, but for those whose address is given."""
-    for name, variable, start, port in _stores(ports, state.emulator):
+    for name, variable, start, port in _stores(state, ports):
         if given := os.environ.get(variable) or (containers.address(name) if state.compose else None):
             progress(f"Using {name} at {given}")
             component = Component(name, given.rstrip("/"))
@@ -155,6 +174,7 @@ def _start_stores(state: State, ports: Ports, progress: Progress) -> None:
         components.wait_ready(component)
     kafka, qdrant, aws = (component.address for component in state.components)
     state.kafka_bootstrap_servers, state.qdrant_url, state.aws_endpoint_url = kafka, qdrant, aws
+    state.kafka_secrets = kafka_access.publish(state)
     state.save()
 
 

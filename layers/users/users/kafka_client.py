@@ -12,7 +12,7 @@ import tempfile
 from typing import TYPE_CHECKING, Any
 
 from botocore.config import Config
-from kafka.errors import KafkaConnectionError, KafkaError, SaslAuthenticationFailedError
+from kafka.errors import KafkaError, SaslAuthenticationFailedError
 from kafka.net.compat import KafkaNetClient
 
 from users.settings import KafkaSettings
@@ -126,29 +126,44 @@ class Connections:
     def __call__(self, **config: Any) -> KafkaNetClient:
         """Return a client whose connections are watched."""
         client = KafkaNetClient(**config)
-        get_connection = client._manager.get_connection
+        manager = client._manager
+        get_connection, bootstrap = manager.get_connection, manager.bootstrap
 
         def watched(*args: Any, **options: Any) -> Any:
             connection = get_connection(*args, **options)
             connection.init_future.add_both(self._note)
             return connection
 
-        client._manager.get_connection = watched
+        def explaining(*args: Any, **options: Any) -> None:
+            try:
+                bootstrap(*args, **options)
+            except KafkaError as error:
+                client.close()  # who asked for it fails to be built, and closes nothing
+                raise self.explained(error) from error
+
+        manager.get_connection, manager.bootstrap = watched, explaining
         return client
 
     def explained(self, error: KafkaError) -> KafkaError:
         """Return an error that also says what the last connection broke with, if it did."""
         if self._trouble is None:
             return error
-        return KafkaConnectionError(f"{error} ({_why(self._trouble)})")
+        said, why = " ".join(map(str, error.args)), _why(self._trouble)
+        return error if why in said else type(error)(f"{said} ({why})")
 
     def _note(self, outcome: object) -> None:
-        self._trouble = outcome if isinstance(outcome, Exception) else None
+        """Remember a failure until a connection succeeds; refused credentials before what comes after."""
+        if not isinstance(outcome, Exception):
+            self._trouble = None
+        elif not isinstance(self._trouble, SaslAuthenticationFailedError):
+            self._trouble = outcome
 
 
 def _why(trouble: Exception) -> str:
     if isinstance(trouble, SaslAuthenticationFailedError):
-        return f"Kafka refuses the username or password of KafkaSecretArn: {trouble}"
+        return "Kafka refuses the username or password of KafkaSecretArn"
     if found := _NOT_VERIFIED.search(str(trouble)):
-        return f"the broker's certificate is refused: {found[1]}; KafkaRootCaSecretArn names its authority"
+        unknown = "self-signed" in found[1] or "issuer" in found[1]
+        remedy = "; KafkaRootCaSecretArn is to name its authority" if unknown else ""
+        return f"the broker's certificate is refused: {found[1]}{remedy}"
     return str(trouble)

@@ -68,8 +68,7 @@ class Publisher:
 
     def _connect(self) -> Any:
         return KafkaProducer(
-            **self._access(),
-            kafka_client=self._connections,
+            **{**self._access(), "kafka_client": self._connections},
             client_id="event-mesh.users",
             acks="all",
             enable_idempotence=True,

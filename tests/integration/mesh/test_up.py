@@ -18,10 +18,10 @@ def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(paths, "STATE", tmp_path / "state.json")
 
 
-def replaced_by(script: str) -> Callable[[int], state.Component]:
+def replaced_by(script: str) -> Callable[[int, str], state.Component]:
     """A broker that runs a script instead."""
 
-    def start(port: int) -> state.Component:
+    def start(port: int, broker: str) -> state.Component:
         log = paths.LOGS / "kafka.log"
         running = process.start([sys.executable, "-c", script], build.base_environment(), log)
         return state.Component("kafka", f"127.0.0.1:{port}", running.pid, str(log))

@@ -11,6 +11,7 @@ import pytest
 from aws_lambda_powertools.utilities.parameters import SecretsProvider
 from kafka import KafkaProducer
 from kafka.errors import KafkaConnectionError, KafkaTimeoutError, SaslAuthenticationFailedError
+from mesh.process import free_port
 from moto import mock_aws
 from users.kafka_client import Connections, KafkaAccessError, access_options
 from users.settings import KafkaSettings
@@ -155,7 +156,7 @@ def test_given_a_secret_that_was_changed_then_the_next_client_has_it_as_it_is_no
                 "Handshake failed: [SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: "
                 "certificate has expired (_ssl.c:1006)"
             ),
-            "the broker's certificate is refused: certificate has expired; ",
+            "the broker's certificate is refused: certificate has expired)",
         ),
         (KafkaConnectionError("Connection refused"), "Connection refused"),
     ],
@@ -165,6 +166,7 @@ def test_given_a_connection_that_failed_when_a_client_times_out_then_the_error_s
 ) -> None:
     connections = Connections()
     connections._note(trouble)
+    connections._note(trouble)
     assert said in str(connections.explained(KafkaTimeoutError("Unable to bootstrap")))
 
 
@@ -173,3 +175,19 @@ def test_given_a_connection_that_was_made_then_an_error_stands_for_itself() -> N
     connections._note(KafkaConnectionError("Connection refused"))
     connections._note(True)
     assert connections.explained(error) is error
+
+
+def test_given_credentials_that_are_refused_then_what_fails_after_them_does_not_hide_it() -> None:
+    connections = Connections()
+    connections._note(SaslAuthenticationFailedError("wrong"))
+    connections._note(KafkaTimeoutError("not within 143 ms"))
+    explained = connections.explained(KafkaTimeoutError("Unable to bootstrap"))
+    assert isinstance(explained, KafkaTimeoutError)
+    assert "refuses the username or password" in str(explained)
+
+
+def test_given_no_broker_when_a_client_is_made_then_its_error_says_why() -> None:
+    with pytest.raises(KafkaTimeoutError, match=r"Unable to bootstrap .*Connection refused|ECONNREFUSED"):
+        KafkaProducer(
+            bootstrap_servers=f"127.0.0.1:{free_port()}", bootstrap_timeout_ms=500, kafka_client=Connections()
+        )
