@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 LANES := tests/integration/kafka_esm tests/faults tests/iam tests/localstack tests/sam_local
-TYPED := infra layers tests/bench tests/e2e tests/faults bootstrap.py
+TYPED := infra layers tests/apache_kafka tests/bench tests/e2e tests/faults bootstrap.py
 
 .PHONY: help
 help: ## show the targets

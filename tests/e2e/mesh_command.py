@@ -51,8 +51,12 @@ class Mesh:
 
     def kafka(self) -> dict[str, Any]:
         """Return kafka-python's options for the brokers."""
+        return kafka_access.options(self.state())
+
+    def state(self) -> State:
+        """Return what the mesh knows of itself, without its components."""
         saved = json.loads((self.home / "state.json").read_text())
-        return kafka_access.options(State(**{**saved, "components": []}))
+        return State(**{**saved, "components": []})
 
     def authorization(self, tenant: str, user: str = "client") -> str:
         """Return the Authorization header of a user, in the mode that the mesh runs in."""

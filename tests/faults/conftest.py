@@ -56,8 +56,14 @@ def outbox(mesh: Mesh) -> Outbox:
 
 @pytest.fixture
 def trial(api_url: str, outbox: Outbox, request: pytest.FixtureRequest) -> Trial:
-    trial = Trial(request.node.name.removeprefix("test_").replace("_", " "), api_url, outbox)
-    request.config.stash.setdefault(_TRIALS, []).append(trial)
+    return keep(
+        Trial(request.node.name.removeprefix("test_").replace("_", " "), api_url, outbox), request.config
+    )
+
+
+def keep(trial: Trial, config: pytest.Config) -> Trial:
+    """Have a trial in the table at the end; return it."""
+    config.stash.setdefault(_TRIALS, []).append(trial)
     return trial
 
 
@@ -69,6 +75,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     terminalreporter.line(_COLUMNS.format(*_HEADS))
     for trial in trials:
         terminalreporter.line(_COLUMNS.format(*_row(trial)))
+    for trial in trials:
+        if trial.notes:
+            terminalreporter.line(f"{trial.name}: {trial.notes}")
     terminalreporter.line("stored: of the errors, the users who are there all the same, and found.")
     terminalreporter.line("outbox: the most events, and the greatest age in s, that were seen in it.")
     terminalreporter.line("found s: from the end of the fault, with the load after it, until all were found.")

@@ -38,9 +38,10 @@ class Load:
     Whoever is late leaves a beat out: there is never a burst to catch up with.
     """
 
-    def __init__(self, api_url: str) -> None:
+    def __init__(self, api_url: str, per_second: int = PER_SECOND) -> None:
         self.answers: list[Answer] = []
         self._api_url = api_url
+        self._per_second = per_second
         self._name = uuid4().hex[:8]
         self._numbers = itertools.count()
         self._lock = Lock()
@@ -79,8 +80,8 @@ class Load:
         return Counter(answer.status for answer in list(self.answers))
 
     def _work(self, turn: int) -> None:
-        period = _THREADS / PER_SECOND
-        due = time.monotonic() + turn / PER_SECOND
+        period = _THREADS / self._per_second
+        due = time.monotonic() + turn / self._per_second
         with httpx.Client(base_url=self._api_url, timeout=_TIMEOUT_SECONDS) as http:
             while not self._stopped.wait(max(0.0, due - time.monotonic())):
                 with self._lock:

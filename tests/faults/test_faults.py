@@ -6,40 +6,19 @@ The order matters: the last tests let the broker die, and with it its log.
 import random
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from threading import Event
 
-import psutil
 import pytest
-from mesh.process import is_running, wait_until
+from mesh.process import wait_until
 
 from tests.e2e.mesh_command import Mesh
 from tests.faults.broker import Broker
+from tests.faults.harm import AWAIT_SECONDS, kill, last, process, start_again
 from tests.faults.load import PER_SECOND, Load
 from tests.faults.trial import Trial
 
 pytestmark = pytest.mark.timeout(400)
 
-AWAIT_SECONDS = 60
 TOPIC, PARTITIONS = "user.events", 6
-
-
-def last(seconds: float) -> None:
-    """Let a fault last."""
-    Event().wait(seconds)
-
-
-def process(mesh: Mesh, component: str) -> psutil.Process:
-    return psutil.Process(mesh.component(component)["pid"])
-
-
-def kill(mesh: Mesh, component: str) -> None:
-    victim = process(mesh, component)
-    victim.kill()
-    assert wait_until(lambda: not is_running(victim), AWAIT_SECONDS)
-
-
-def start_again(mesh: Mesh) -> None:
-    assert "Starting anew" not in mesh.run("up")
 
 
 @contextmanager

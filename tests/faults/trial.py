@@ -11,7 +11,7 @@ from mesh.process import wait_until
 from users.errors import UnavailableError
 from users.outbox import Backlog, Outbox
 
-from tests.faults.load import Load
+from tests.faults.load import PER_SECOND, Answer, Load
 from tests.faults.verdict import Tenant, Verdict, judge
 
 SETTLED_SECONDS = 120
@@ -23,13 +23,14 @@ class Trial:
 
     verdict: Verdict
     settled_seconds: float  # from the end of the fault until every user was found
+    notes = ""
 
-    def __init__(self, name: str, api_url: str, outbox: Outbox) -> None:
+    def __init__(self, name: str, api_url: str, outbox: Outbox, per_second: int = PER_SECOND) -> None:
         self.name = name
         self.backlog = Backlog(0, 0.0)  # the largest size and the greatest age that were seen
         self._api_url = api_url
         self._outbox = outbox
-        self._load = Load(api_url)
+        self._load = Load(api_url, per_second)
         self._began = self._ended = 0.0
 
     @contextmanager
@@ -48,6 +49,11 @@ class Trial:
         tenants = [Tenant.read(self._api_url, name) for name in sorted(self._load.tenants)]
         self.verdict = judge(self._load.answers, tenants)
         return self.verdict
+
+    @property
+    def created(self) -> list[Answer]:
+        """The creates that were answered by 201 so far."""
+        return self._load.created
 
     @property
     def durations(self) -> str:

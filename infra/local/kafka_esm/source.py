@@ -137,6 +137,7 @@ class Source:
     _mapping: EventSourceMapping
     # Partitions of which no record has come yet that is as late as AT_TIMESTAMP asks for.
     _too_early: set[Partition] = field(default_factory=set)
+    _topic_id: Any = None
 
     def poll(self, timeout_seconds: float) -> tuple[list[Change], Mapping[Partition, list[Any]]]:
         """Wait for records: returns changes of the assignment, and records that came after them.
@@ -164,7 +165,25 @@ class Source:
                     found.pop(partition, None)
             else:
                 self._too_early.difference_update(change.partitions)
+        if again := self._made_again():
+            changes += [Change("revoked", again, {}), Change("assigned", again, {})]
+            found.clear()
         return changes, self._late_enough(found)
+
+    def _made_again(self) -> list[Partition]:
+        """Go to the start of all partitions, and return them, if the topic was deleted and made again.
+
+        Kafka has forgotten the group's offsets then; kafka-python goes on from its own, and would leave out
+        as many new records as the old topic had.
+        """
+        before, now = self._topic_id, self._client.cluster.topic_id(self._mapping.topic)
+        self._topic_id = now or before
+        if before is None or self._topic_id == before:
+            return []
+        assigned = self._consumer.assignment()
+        self._consumer.seek_to_beginning(*assigned)
+        self._too_early.clear()
+        return [Partition(*tp) for tp in assigned]
 
     def _place(self, change: Change) -> list[Partition]:
         """Go to the starting position where the group has no offset; returns the partitions moved.

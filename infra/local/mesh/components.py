@@ -109,15 +109,19 @@ def start_qdrant(port: int, folder: str = QDRANT) -> Component:
 
 def start_poller(port: int, aws_endpoint_url: str, parameters: dict[str, str]) -> Component:
     """Start the poller of the template's Kafka event source."""
-    command = [
+    command = poller_command(port, aws_endpoint_url, parameters)
+    return _start(POLLER, command, invoker_environment(), f"http://{LOOPBACK}:{port}")
+
+
+def poller_command(port: int, aws_endpoint_url: str, parameters: dict[str, str]) -> list[str]:
+    """Return how the poller is started that tells its health at the port."""
+    return [
         *_kafka_esm("run", parameters),
         *("--endpoint-url", aws_endpoint_url),
         *("--stack-name", STACK),
         *("--health-port", str(port)),
         *("--max-concurrency", ENRICH_WORKERS),
     ]
-    environment = {**build.base_environment(), **CREDENTIALS}
-    return _start(POLLER, command, environment, f"http://{LOOPBACK}:{port}")
 
 
 def start_schedule(aws_endpoint_url: str, functions: list[str]) -> Component:
@@ -128,8 +132,12 @@ def start_schedule(aws_endpoint_url: str, functions: list[str]) -> Component:
         *("--every", str(_SCHEDULE_SECONDS)),
         *functions,
     ]
-    environment = {**build.base_environment(), **CREDENTIALS}
-    return _start(SCHEDULE, command, environment, f"every {_SCHEDULE_SECONDS} s")
+    return _start(SCHEDULE, command, invoker_environment(), f"every {_SCHEDULE_SECONDS} s")
+
+
+def invoker_environment() -> dict[str, str]:
+    """Return the environment of what calls functions."""
+    return {**build.base_environment(), **CREDENTIALS}
 
 
 def check_mapping(parameters: dict[str, str]) -> None:

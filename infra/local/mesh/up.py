@@ -15,6 +15,8 @@ from mesh.state import Component, State, load
 
 Progress = Callable[[str], None]
 
+_RECONNECT_SECONDS = 20  # the group first gives up on the poller's old connection
+
 _INVOKERS = {components.POLLER, components.SCHEDULE}
 
 
@@ -127,6 +129,7 @@ def _refuse_changes(state: State, ports: Ports) -> None:
 
 def _restart_crashed(state: State, progress: Progress) -> None:
     """Start again, where it was, what keeps nothing in memory that matters."""
+    crashed = {component.name for component in state.crashed}
     for number, component in enumerate(state.components):
         if component.state != "crashed":
             continue
@@ -145,6 +148,10 @@ def _restart_crashed(state: State, progress: Progress) -> None:
         state.components[number] = again
         state.save()
         components.wait_ready(again)
+    if components.KAFKA in crashed:
+        progress("Waiting for the poller to be connected again")
+        poller = next(each for each in state.components if each.name == components.POLLER)
+        process.wait_until(lambda: components.is_ready(poller), _RECONNECT_SECONDS)
 
 
 def _port(component: Component) -> int:

@@ -31,6 +31,9 @@ class FakeConsumer:
 
     def __init__(self, **_: Any) -> None:
         self.expired = False
+        self.topic_id: str | None = "one"
+        self.records: dict[TopicPartition, list[Any]] = {}
+        self.sought: list[TopicPartition] = []
         self.next_poll = 0.0
         self._coordinator = SimpleNamespace(
             time_to_next_poll=lambda: self.next_poll,
@@ -47,7 +50,10 @@ class FakeConsumer:
         return SimpleNamespace(state=MemberState.STABLE)
 
     def poll(self, **_: Any) -> Any:
-        return {}
+        return self.records
+
+    def seek_to_beginning(self, *partitions: TopicPartition) -> None:
+        self.sought += partitions
 
     def assignment(self) -> set[TopicPartition]:
         return {TopicPartition("t", 0)}
@@ -62,7 +68,9 @@ class FakeConsumer:
 def made(consumer: FakeConsumer) -> tuple[Source, Any]:
     client: Any = SimpleNamespace(
         connected=lambda _: True,
-        cluster=SimpleNamespace(brokers=lambda: [SimpleNamespace(node_id=0)]),
+        cluster=SimpleNamespace(
+            brokers=lambda: [SimpleNamespace(node_id=0)], topic_id=lambda _: consumer.topic_id
+        ),
     )
     listener = source._Listener()
     return Source(consumer, client, listener, 0.0, mapping()), listener
@@ -103,6 +111,24 @@ def test_given_a_commit_that_is_refused_when_committed_then_access_is_denied() -
     polled, _ = made(FakeConsumer())
     with pytest.raises(AccessDenied, match="TopicAuthorizationFailedError"):
         polled.commit({Partition("t", 0): 1})
+
+
+def test_given_a_topic_that_is_made_again_when_polled_then_it_is_read_from_its_start() -> None:
+    consumer = FakeConsumer()
+    polled, _ = made(consumer)
+    partition = Partition("t", 0)
+    consumer.records = {TopicPartition("t", 0): ["where the old topic was read"]}
+    for topic_id in ("one", None, "one"):
+        consumer.topic_id = topic_id
+        assert polled.poll(0) == ([], {partition: ["where the old topic was read"]})
+    consumer.topic_id = "two"
+
+    changes, records = polled.poll(0)
+
+    assert [change.kind for change in changes] == ["revoked", "assigned"]
+    assert [change.partitions for change in changes] == [[partition], [partition]]
+    assert (records, consumer.sought) == ({}, [TopicPartition("t", 0)])
+    assert polled.poll(0)[0] == []
 
 
 @pytest.fixture

@@ -1,0 +1,138 @@
+"""Credentials and certificates that Kafka, or its clients, refuse: said clearly, and nothing is lost meanwhile."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from functools import partial
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from kafka import KafkaAdminClient
+from kafka.admin import ScramMechanism, UserScramCredentialUpsertion
+from mesh import certificates
+from mesh.aws import client
+from mesh.certificates import Certificate
+from mesh.client import TenantClient
+from mesh.process import wait_until
+
+from tests.e2e.mesh_command import Mesh
+from tests.faults.harm import AWAIT_SECONDS, kill
+
+pytestmark = pytest.mark.timeout(400)
+
+PASSWORD, ROOT_CA = "KafkaSecretArn", "KafkaRootCaSecretArn"
+
+
+@pytest.fixture
+def tenant(mesh: Mesh) -> Iterator[TenantClient]:
+    with mesh.client(f"tenant-{uuid4().hex[:12]}") as client:
+        yield client
+
+
+@contextmanager
+def changed_secret(mesh: Mesh, parameter: str, **fields: str) -> Iterator[None]:
+    """Have other fields in the secret that a parameter names."""
+    state = mesh.state()
+    secrets, arn = client("secretsmanager", state.aws_endpoint_url), state.kafka_secrets[parameter]
+    before = secrets.get_secret_value(SecretId=arn)["SecretString"]
+    secrets.put_secret_value(SecretId=arn, SecretString=json.dumps({**json.loads(before), **fields}))
+    try:
+        yield
+    finally:
+        secrets.put_secret_value(SecretId=arn, SecretString=before)
+
+
+@contextmanager
+def other_certificate(mesh: Mesh, certificate: Certificate) -> Iterator[None]:
+    """Have the broker show another certificate from its next start on, whose authority everybody knows."""
+    keystore = mesh.home / "data" / "kafka" / "server.pem"
+    before = keystore.read_text()
+    keystore.write_text(certificate.key + certificate.server)
+    try:
+        with changed_secret(mesh, ROOT_CA, certificate=certificate.root_ca):
+            yield
+    finally:
+        keystore.write_text(before)
+
+
+def restart_broker(mesh: Mesh) -> None:
+    """Cut every connection, so that all connect anew; whether they can is another matter."""
+    kill(mesh, "kafka")
+    mesh.run("up", code=None)
+
+
+def said_by_the_function(mesh: Mesh, tenant: TenantClient) -> str:
+    """Return why the last event of a tenant was left to the relay."""
+    lines = [line for line in mesh.run("logs", "create_user").splitlines() if tenant.tenant in line]
+    reasons = [
+        each["reason"] for each in map(json.loads, lines) if each["message"] == "event left to the relay"
+    ]
+    return str(reasons[-1])
+
+
+def assert_all_is_well_again(mesh: Mesh, tenant: TenantClient) -> None:
+    restart_broker(mesh)
+    assert wait_until(lambda: mesh.status()["state"] == "running", AWAIT_SECONDS)
+    assert wait_until(partial(tenant.finds, "waits"), AWAIT_SECONDS)
+    assert mesh.status()["outbox"]["size"] == 0
+
+
+@pytest.mark.parametrize(
+    ("certificate", "why"),
+    [
+        (certificates.issue(["127.0.0.1"], timedelta(days=-1)), "certificate has expired"),
+        (certificates.issue(["kafka.example"]), "certificate is not valid for '127.0.0.1'"),
+    ],
+    ids=["expired", "another host's"],
+)
+def test_a_certificate_that_is_not_valid_is_named_by_function_and_status(
+    mesh: Mesh, tenant: TenantClient, certificate: Certificate, why: str
+) -> None:
+    with other_certificate(mesh, certificate):
+        restart_broker(mesh)
+        tenant.create("ada@x.dev", "Ada", "waits")
+
+        assert f"the broker's certificate is refused: {why}" in said_by_the_function(mesh, tenant).replace(
+            "IP address mismatch, ", ""
+        )
+        assert wait_until(lambda: why in mesh.run("status", code=1), AWAIT_SECONDS)
+        assert why in mesh.run("dlq", "list", code=2)
+    assert_all_is_well_again(mesh, tenant)
+
+
+def test_a_wrong_password_is_named_by_function_and_status(mesh: Mesh, tenant: TenantClient) -> None:
+    with changed_secret(mesh, PASSWORD, password="wrong"):
+        restart_broker(mesh)
+        tenant.create("ada@x.dev", "Ada", "waits")
+
+        refused = "Kafka refuses the username or password of KafkaSecretArn"
+        assert refused in said_by_the_function(mesh, tenant)
+        assert wait_until(
+            lambda: "Kafka refuses the credentials" in mesh.run("status", code=1), AWAIT_SECONDS
+        )
+        assert refused in mesh.run("dlq", "list", code=2)
+    assert_all_is_well_again(mesh, tenant)
+
+
+def test_a_password_that_is_changed_in_kafka_and_secret_takes_no_restart_of_anything(
+    mesh: Mesh, tenant: TenantClient, admin: KafkaAdminClient
+) -> None:
+    """What runs goes on with its connections; who connects anew reads the secret anew."""
+    poller = mesh.component("poller")["pid"]
+    new: dict[str, Any] = {"user": "mesh", "mechanism": ScramMechanism.SCRAM_SHA_512, "password": "n3w"}
+    assert admin.alter_user_scram_credentials([UserScramCredentialUpsertion(**new)]) == {"mesh": None}
+    with changed_secret(mesh, PASSWORD, password="n3w"):
+        tenant.create("ada@x.dev", "Ada", "goes on")
+        assert wait_until(partial(tenant.finds, "goes on"), AWAIT_SECONDS)
+        restart_broker(mesh)
+        tenant.create("bob@x.dev", "Bob", "waits")
+        assert wait_until(partial(tenant.finds, "waits"), AWAIT_SECONDS)
+        assert mesh.component("poller")["pid"] == poller
+        admin_again = KafkaAdminClient(**mesh.kafka())
+        old = json.loads((mesh.home / "data" / "kafka" / "access.json").read_text())["password"]
+        back = UserScramCredentialUpsertion(**{**new, "password": old})
+        assert admin_again.alter_user_scram_credentials([back]) == {"mesh": None}
+        admin_again.close()
+    assert_all_is_well_again(mesh, tenant)

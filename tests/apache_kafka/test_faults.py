@@ -1,0 +1,175 @@
+"""What Kafka itself can do to a mesh under load: nobody who got 201 is lost, and nobody comes twice."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx
+import pytest
+from kafka import KafkaAdminClient, OffsetAndMetadata, TopicPartition
+from kafka.admin import OffsetSpec
+from mesh import components, deploy, process
+from mesh.process import is_running, wait_until
+
+from tests.e2e.mesh_command import Mesh
+from tests.faults import harm
+from tests.faults.harm import AWAIT_SECONDS, kill, last, start_again
+from tests.faults.load import PER_SECOND
+from tests.faults.trial import Trial
+
+pytestmark = pytest.mark.timeout(400)
+
+TOPIC, GROUP = "user.events", "event-mesh.enrich"
+
+
+def lag(mesh: Mesh) -> dict[str, int | None]:
+    """Return the lag of each partition that the mesh's poller has."""
+    mappings = mesh.status()["mappings"]
+    found: dict[str, int | None] = mappings[0]["lag"] if mappings else {}
+    return found
+
+
+def ends_of(admin: KafkaAdminClient, partitions: list[TopicPartition]) -> dict[TopicPartition, int]:
+    """Return the offset after the last record of each partition."""
+    found = admin.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.LATEST))
+    return {partition: each.offset for partition, each in found.items()}
+
+
+def test_the_broker_is_killed_and_starts_again_10_s_later(mesh: Mesh, trial: Trial) -> None:
+    with trial.under_load() as load:
+        kill(mesh, "kafka")
+        load.go_on(PER_SECOND)
+        last(10)
+        start_again(mesh)
+
+    verdict = trial.settle()
+    assert (verdict.wrong, verdict.errors) == ({}, {})
+    assert trial.backlog.size > 0
+    assert mesh.status()["outbox"] == {"size": 0, "age_seconds": 0.0}
+
+
+def test_the_broker_stands_still_for_20_s(mesh: Mesh, trial: Trial) -> None:
+    broker = harm.process(mesh, "kafka")
+    with trial.under_load():
+        broker.suspend()
+        last(20)
+        broker.resume()
+
+    verdict = trial.settle()
+    assert (verdict.wrong, verdict.errors) == ({}, {})
+    assert trial.backlog.size > 0
+
+
+def test_partitions_are_added(mesh: Mesh, trial: Trial, admin: KafkaAdminClient) -> None:
+    before = len(lag(mesh))
+    with trial.under_load() as load:
+        admin.create_partitions({TOPIC: before + 3})
+        assert wait_until(lambda: len(lag(mesh)) == before + 3, AWAIT_SECONDS)
+        load.go_on(5 * PER_SECOND)
+
+    verdict = trial.settle()
+    assert (verdict.wrong, verdict.errors) == ({}, {})
+    new = [f"{TOPIC}-{number}" for number in range(before, before + 3)]
+    ends = ends_of(admin, [TopicPartition(TOPIC, before + number) for number in range(3)])
+    assert [lag(mesh)[partition] for partition in new] == [0, 0, 0]
+    assert all(end > 0 for end in ends.values())
+
+
+@contextmanager
+def second_poller(mesh: Mesh) -> Iterator[str]:
+    """Have another poller share the work; yields its address."""
+    state, port = mesh.state(), process.free_port()
+    command = components.poller_command(port, state.aws_endpoint_url, deploy.parameters(state))
+    log = mesh.home / "logs" / "second-poller.log"
+    poller = process.start(command, components.invoker_environment(), log)
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.stop(poller, AWAIT_SECONDS)
+
+
+def test_one_of_two_pollers_freezes_until_it_is_evicted(mesh: Mesh, trial: Trial) -> None:
+    everything = len(lag(mesh))
+    first = harm.process(mesh, "poller")
+    with trial.under_load() as load, second_poller(mesh) as second:
+
+        def partitions() -> int:
+            try:
+                return len(httpx.get(f"{second}/healthz").json()["mappings"][0]["lag"])
+            except httpx.HTTPError:
+                return 0
+
+        assert wait_until(lambda: 0 < partitions() < everything, AWAIT_SECONDS)
+        load.go_on()
+        first.suspend()
+        try:
+            assert wait_until(lambda: partitions() == everything, AWAIT_SECONDS)
+            load.go_on()
+        finally:
+            first.resume()
+        assert wait_until(lambda: 0 < partitions() < everything, AWAIT_SECONDS)
+
+    verdict = trial.settle()
+    assert (verdict.wrong, verdict.errors) == ({}, {})
+
+
+@pytest.mark.parametrize("where", ["beyond the end", "before the start"])
+def test_the_groups_offsets_are_out_of_range(
+    mesh: Mesh, trial: Trial, admin: KafkaAdminClient, where: str
+) -> None:
+    """The mapping starts again where it would without offsets: what is done twice changes nothing."""
+    partitions = [TopicPartition(TOPIC, number) for number in range(len(lag(mesh)))]
+    with trial.under_load() as load:
+        poller = harm.process(mesh, "poller")
+        poller.terminate()
+        assert wait_until(lambda: not is_running(poller), AWAIT_SECONDS)
+        load.go_on()
+        if where == "before the start":
+            committed, ends = admin.list_group_offsets(GROUP)[GROUP], ends_of(admin, partitions)
+            done = {each: committed[each].offset for each in partitions if each in committed}
+            admin.delete_records({each: offset for each, offset in done.items() if 0 < offset <= ends[each]})
+            offset = 0
+        else:
+            offset = 10**12
+        admin.alter_group_offsets(GROUP, {each: OffsetAndMetadata(offset, "", -1) for each in partitions})
+        start_again(mesh)
+        load.go_on()
+
+    verdict = trial.settle()
+    assert (verdict.wrong, verdict.errors) == ({}, {})
+    assert wait_until(lambda: set(lag(mesh).values()) == {0}, AWAIT_SECONDS)
+
+
+def test_the_topic_is_deleted_and_made_again(mesh: Mesh, trial: Trial, admin: KafkaAdminClient) -> None:
+    """What nobody had read is lost with the topic: `mesh reindex` publishes every user again."""
+    with trial.under_load() as load:
+        admin.delete_topics([TOPIC])
+        load.go_on()
+        assert mesh.status()["outbox"]["size"] > 0
+
+    mesh.run("reindex")
+    verdict = trial.settle()
+    assert (verdict.wrong, verdict.errors) == ({}, {})
+    assert len(lag(mesh)) == 6
+
+
+def test_the_disk_of_the_broker_is_full(mesh: Mesh, trial: Trial) -> None:
+    """Kafka ends, for it has no other disk; with room again it starts where it was."""
+    disk = mesh.home / "data" / "kafka"
+    if not disk.is_mount():
+        pytest.skip("a disk of its own for the broker takes root on Linux")
+    ballast = disk / "ballast"
+    broker = harm.process(mesh, "kafka")
+    with trial.under_load() as load:
+        with ballast.open("wb") as file:
+            free = os.statvfs(disk)
+            os.posix_fallocate(file.fileno(), 0, free.f_bavail * free.f_frsize)
+        assert wait_until(lambda: not is_running(broker), 120)
+        load.go_on()
+        assert mesh.status()["state"] == "degraded"
+        ballast.unlink()
+        start_again(mesh)
+
+    verdict = trial.settle()
+    assert (verdict.wrong, verdict.errors) == ({}, {})
+    assert trial.backlog.size > 0

@@ -1,0 +1,62 @@
+"""Whatever is killed at random for minutes on end: every 201 becomes searchable, once."""
+
+import os
+import random
+import time
+from collections import Counter
+
+import psutil
+import pytest
+from users.outbox import Outbox
+
+from tests.apache_kafka.waits import Waits
+from tests.e2e.mesh_command import Mesh
+from tests.faults.conftest import keep
+from tests.faults.harm import kill, last, process, start_again
+from tests.faults.trial import Trial
+
+PER_SECOND = 24  # aimed at, so that 20 are left while things fail
+SECONDS = float(os.environ.get("KILL_SECONDS", "300"))
+LONGEST_OUTAGE, LONGEST_PAUSE = 5.0, 8.0  # seconds
+
+COMPONENTS = ("kafka", "kafka", "poller", "qdrant", "schedule")  # the broker twice as often
+WORKER = "worker"
+
+
+def kill_a_worker(mesh: Mesh, chance: random.Random) -> None:
+    """Kill a process that runs a function."""
+    workers: list[psutil.Process] = process(mesh, "aws").children(recursive=True)
+    if workers:
+        chance.choice(workers).kill()
+
+
+@pytest.mark.timeout(SECONDS + 600)
+def test_of_those_who_were_created_while_everything_was_killed_at_random_none_is_lost(
+    mesh: Mesh, api_url: str, outbox: Outbox, request: pytest.FixtureRequest
+) -> None:
+    chance = random.Random(6)
+    trial = Trial("everything is killed at random", api_url, outbox, PER_SECOND)
+    keep(trial, request.config)
+    killed: Counter[str] = Counter()
+    began = time.monotonic()
+    with Waits(api_url, trial) as waits:
+        with trial.under_load():
+            while time.monotonic() - began < SECONDS:
+                victim = chance.choice((*COMPONENTS, WORKER))
+                killed[victim] += 1
+                if victim == WORKER:
+                    kill_a_worker(mesh, chance)
+                else:
+                    kill(mesh, victim)
+                    last(chance.uniform(0, LONGEST_OUTAGE))
+                    start_again(mesh)
+                last(chance.uniform(0, LONGEST_PAUSE))
+        rate = len(trial.created) / (time.monotonic() - began)
+        verdict = trial.settle()
+
+    trial.notes = (
+        f"killed: {', '.join(f'{count} × {name}' for name, count in killed.most_common())}; "
+        f"{rate:.1f} created a second; the longest that any user waited to be found: {waits.longest:.0f} s"
+    )
+    assert verdict.wrong == {}
+    assert verdict.created >= 2_000 * SECONDS / 300
