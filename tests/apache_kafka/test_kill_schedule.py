@@ -15,7 +15,7 @@ from tests.faults.conftest import keep
 from tests.faults.harm import kill, last, process, start_again
 from tests.faults.trial import Trial
 
-PER_SECOND = 24  # aimed at, so that 20 are left while things fail
+PER_SECOND = 28  # aimed at, so that 20 are left while things fail
 SECONDS = float(os.environ.get("KILL_SECONDS", "300"))
 LONGEST_OUTAGE, LONGEST_PAUSE = 5.0, 8.0  # seconds
 
