@@ -369,6 +369,10 @@ def connect(
     coordinator = consumer._coordinator
     next_poll = coordinator.time_to_next_poll
     coordinator.time_to_next_poll = lambda: max(_SHORTEST_POLL_SECONDS, next_poll())
+    # When new metadata makes the leader join again, and a poll ends after it has assigned and before the
+    # broker has answered, kafka-python forgets that it is joining: no heartbeat or commit would follow.
+    need_rejoin = coordinator.need_rejoin
+    coordinator.need_rejoin = lambda: coordinator.rejoining or need_rejoin()
     listener = _Listener()
     try:
         _require_topic(consumer, mapping.topic)

@@ -35,8 +35,11 @@ class FakeConsumer:
         self.records: dict[TopicPartition, list[Any]] = {}
         self.sought: list[TopicPartition] = []
         self.next_poll = 0.0
+        self.need_rejoin = False
         self._coordinator = SimpleNamespace(
             time_to_next_poll=lambda: self.next_poll,
+            need_rejoin=lambda: self.need_rejoin,
+            rejoining=False,
             heartbeat=SimpleNamespace(session_timeout_expired=lambda: self.expired),
         )
 
@@ -76,9 +79,9 @@ def made(consumer: FakeConsumer) -> tuple[Source, Any]:
     return Source(consumer, client, listener, 0.0, mapping()), listener
 
 
-def test_given_an_overdue_heartbeat_when_polling_then_polls_have_a_shortest_time(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def connected(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Return the consumer as `connect` made it."""
+
     def build(kafka_client: Any, **config: Any) -> FakeConsumer:
         kafka_client()
         return FakeConsumer(**config)
@@ -86,7 +89,22 @@ def test_given_an_overdue_heartbeat_when_polling_then_polls_have_a_shortest_time
     monkeypatch.setattr(source, "KafkaConsumer", build)
     monkeypatch.setattr(source, "_Client", SimpleNamespace)
     monkeypatch.setattr(source, "Source", lambda consumer, *_: consumer)
-    consumer: Any = connect(mapping(), 6, {})
+    return connect(mapping(), 6, {})
+
+
+def test_given_a_join_that_a_poll_left_half_done_when_polling_then_it_is_still_needed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    coordinator = connected(monkeypatch)._coordinator
+    assert not coordinator.need_rejoin()
+    coordinator.rejoining = True  # and kafka-python itself says that there is no need
+    assert coordinator.need_rejoin()
+
+
+def test_given_an_overdue_heartbeat_when_polling_then_polls_have_a_shortest_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    consumer = connected(monkeypatch)
     assert consumer._coordinator.time_to_next_poll() == 0.05
     consumer.next_poll = 2.0
     assert consumer._coordinator.time_to_next_poll() == 2.0
