@@ -64,5 +64,5 @@ def repair() -> None:
     """Put right what LocalStack gets wrong."""
     from mesh_localstack import repairs
 
-    repairs.transform_before_resolving()
     repairs.listen_where_told()
+    repairs.any_is_every_method()
