@@ -66,3 +66,4 @@ def repair() -> None:
 
     repairs.listen_where_told()
     repairs.any_is_every_method()
+    repairs.bodies_as_they_came()

@@ -4,9 +4,11 @@ from collections.abc import Callable
 from typing import Any
 
 from localstack import config
+from localstack.services.apigateway.next_gen.execute_api.handlers import parse
 from localstack.services.apigateway.next_gen.execute_api.handlers.resource_router import ApiGatewayMethodRule
 from localstack.utils.patch import patch
 from twisted.internet.endpoints import TCP4ServerEndpoint
+from twisted.web.http import Request
 
 
 def listen_where_told() -> None:
@@ -26,3 +28,13 @@ def any_is_every_method() -> None:
         original(self, string, method, **options)
         if method == "ANY":
             self.methods = None
+
+
+def bodies_as_they_came() -> None:
+    """Give a function the body that was sent. LocalStack takes forms apart, and refuses or rewrites them."""
+
+    @patch(Request.__init__)  # type: ignore[untyped-decorator]
+    def request(original: Callable[..., None], self: Any, *arguments: Any, **options: Any) -> None:
+        original(self, *arguments, **{**options, "parsePOSTFormSubmission": False})
+
+    parse.restore_payload = lambda request: request.get_data()
