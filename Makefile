@@ -1,6 +1,7 @@
 # Everything runs from .venv, which the first target makes; nothing needs an activated environment.
 .DEFAULT_GOAL := help
 PYTHON ?= python3
+CYCLES ?= 10
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 LANES := tests/integration/kafka_esm tests/faults tests/iam tests/localstack tests/sam_local
@@ -43,8 +44,8 @@ test-localstack: $(INSTALLED) ## the end-to-end tests on LocalStack, and its fun
 	MESH_EMULATOR=localstack $(BIN)/pytest --timeout 300 tests/integration/localstack tests/localstack tests/e2e
 
 .PHONY: cycles-localstack
-cycles-localstack: $(INSTALLED) ## LocalStack up, deploy, find a user, down, ten times
-	@$(BIN)/python -m tests.localstack.cycles 10
+cycles-localstack: $(INSTALLED) ## LocalStack up, deploy, find a user, down, ten times or CYCLES=N
+	@$(BIN)/python -m tests.localstack.cycles $(CYCLES)
 
 .PHONY: test-sam
 test-sam: $(INSTALLED) ## the functions by sam local, in containers (as root it gets itself a Docker engine)
