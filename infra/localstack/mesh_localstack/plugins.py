@@ -65,5 +65,6 @@ def repair() -> None:
     from mesh_localstack import repairs
 
     repairs.listen_where_told()
+    repairs.deploy_without_pauses()
     repairs.any_is_every_method()
     repairs.bodies_as_they_came()

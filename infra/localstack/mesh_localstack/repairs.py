@@ -6,6 +6,7 @@ from typing import Any
 from localstack import config
 from localstack.services.apigateway.next_gen.execute_api.handlers import parse
 from localstack.services.apigateway.next_gen.execute_api.handlers.resource_router import ApiGatewayMethodRule
+from localstack.services.cloudformation.resource_provider import ResourceProviderExecutor
 from localstack.utils.patch import patch
 from twisted.internet.endpoints import TCP4ServerEndpoint
 from twisted.web.http import Request
@@ -18,6 +19,14 @@ def listen_where_told() -> None:
     @patch(TCP4ServerEndpoint.__init__)  # type: ignore[untyped-decorator]
     def endpoint(original: Callable[..., None], self: Any, reactor: Any, port: int, **options: Any) -> None:
         original(self, reactor, port, **{"interface": hosts.get(port, ""), **options})
+
+
+def deploy_without_pauses() -> None:
+    """Look every 50 ms whether a resource is there. LocalStack does every second, and a stack has many."""
+
+    @patch(ResourceProviderExecutor.deploy_loop)  # type: ignore[untyped-decorator]
+    def deploy_loop(original: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+        return original(*arguments, **{"sleep_time": 0.05, **options})
 
 
 def any_is_every_method() -> None:
