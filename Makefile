@@ -1,9 +1,10 @@
 # Everything runs from .venv, which the first target makes; nothing needs an activated environment.
 .DEFAULT_GOAL := help
 PYTHON ?= python3
+CYCLES ?= 10
 BIN := .venv/bin
 INSTALLED := .venv/.installed
-LANES := tests/integration/kafka_esm tests/faults tests/iam tests/localstack tests/sam_local
+LANES := tests/integration/kafka_esm tests/apache_kafka tests/faults tests/iam tests/localstack tests/sam_local
 TYPED := infra layers tests/apache_kafka tests/bench tests/e2e tests/faults bootstrap.py
 
 .PHONY: help
@@ -34,6 +35,10 @@ test-esm: $(INSTALLED) ## the whole suite of the Kafka event source poller, by i
 test-faults: $(INSTALLED) ## let every part of a mesh fail under load, and count what became of its users
 	$(BIN)/pytest tests/faults
 
+.PHONY: test-kafka
+test-kafka: $(INSTALLED) ## a mesh on Apache Kafka, by SCRAM over TLS: faults, credentials, the end-to-end tests (wants Java 17 and Maven)
+	MESH_BROKER=apache-kafka-scram $(BIN)/pytest tests/apache_kafka tests/e2e/test_journey.py tests/e2e/test_dead_letters.py
+
 .PHONY: test-iam
 test-iam: $(INSTALLED) ## no tenant's credentials reach another tenant: on an emulator that enforces IAM (wants cargo)
 	$(BIN)/pytest tests/iam
@@ -43,8 +48,8 @@ test-localstack: $(INSTALLED) ## the end-to-end tests on LocalStack, and its fun
 	MESH_EMULATOR=localstack $(BIN)/pytest --timeout 300 tests/integration/localstack tests/localstack tests/e2e
 
 .PHONY: cycles-localstack
-cycles-localstack: $(INSTALLED) ## LocalStack up, deploy, find a user, down, ten times
-	@$(BIN)/python -m tests.localstack.cycles 10
+cycles-localstack: $(INSTALLED) ## LocalStack up, deploy, find a user, down, ten times or CYCLES=N
+	@$(BIN)/python -m tests.localstack.cycles $(CYCLES)
 
 .PHONY: test-sam
 test-sam: $(INSTALLED) ## the functions by sam local, in containers (as root it gets itself a Docker engine)

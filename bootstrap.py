@@ -28,7 +28,9 @@ def main() -> None:
         except subprocess.CalledProcessError:
             sys.exit("This Python cannot make environments. On Debian and Ubuntu: apt install python3-venv")
         _run(str(_VENV / "bin" / "pip"), "install", "--quiet", "--disable-pip-version-check", _uv())
-    _run(str(uv), "sync", "--quiet", "--frozen", "--inexact", "--python", str(_VENV / "bin" / "python"))
+    # Where PYTHONDONTWRITEBYTECODE is set, each command would else compile its libraries again, for a second.
+    options = ("--quiet", "--frozen", "--inexact", "--compile-bytecode")
+    _run(str(uv), "sync", *options, "--python", str(_VENV / "bin" / "python"))
 
 
 def _uv() -> str:

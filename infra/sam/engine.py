@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from socket import AddressFamily
 
 import psutil
 from mesh import paths, process
@@ -18,6 +19,7 @@ from mesh import paths, process
 _DATA = paths.CACHE / "docker"  # images stay from one run to the next
 _READY_SECONDS = 60
 _STOP_SECONDS = 60
+_BRIDGE = '{{index .Options "com.docker.network.bridge.name"}}'
 
 
 class EngineError(Exception):
@@ -59,7 +61,12 @@ def docker(client: Mapping[str, str], *arguments: str, source: Path | None = Non
 
 def bridge_address(client: Mapping[str, str]) -> str:
     """Return the host's address on Docker's bridge, by which containers reach it."""
-    return docker(client, "network", "inspect", "bridge", "--format", "{{(index .IPAM.Config 0).Gateway}}")
+    # The interface is asked: of a gateway, the network does not know before the second start of an engine.
+    name = docker(client, "network", "inspect", "bridge", "--format", _BRIDGE)
+    for address in psutil.net_if_addrs().get(name, []):
+        if address.family is AddressFamily.AF_INET:
+            return address.address
+    raise EngineError(f"Docker's bridge {name!r} has no IPv4 address on this machine")
 
 
 def ensure_programs(packages: Mapping[str, str]) -> None:

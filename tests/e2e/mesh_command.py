@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from mesh import kafka_access
+from mesh import deploy, kafka_access
 from mesh.client import TenantClient
 from mesh.state import State
 
@@ -54,13 +54,13 @@ class Mesh:
         return kafka_access.options(self.state())
 
     def state(self) -> State:
-        """Return what the mesh knows of itself, without its components."""
+        """Return what the mesh knows of itself, its components left out: no command has to be run for it."""
         saved = json.loads((self.home / "state.json").read_text())
         return State(**{**saved, "components": []})
 
     def authorization(self, tenant: str, user: str = "client") -> str:
         """Return the Authorization header of a user, in the mode that the mesh runs in."""
-        if self.status()["auth_mode"] == "jwt":
+        if deploy.parameters(self.state())["AuthMode"] == "jwt":
             return "Bearer " + self.run("token", "--tenant", tenant, "--user", user).strip()
         return f"Bearer {tenant}:{user}"
 

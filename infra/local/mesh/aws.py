@@ -1,5 +1,6 @@
 """Speaking to the AWS API of an emulator."""
 
+from functools import cache
 from typing import Any
 
 import boto3
@@ -16,6 +17,7 @@ CREDENTIALS = {  # no emulator checks them, and none of ours is ever sent
 }
 
 
+@cache  # each takes 30 ms to make
 def client(service: str, endpoint_url: str, config: Config | None = None) -> Any:
     """Return a boto3 client of the service at the endpoint."""
     return boto3.client(

@@ -23,6 +23,7 @@ CODE_PROPERTY = {"AWS::Serverless::Function": "CodeUri", "AWS::Serverless::Layer
 
 _SOURCES = ("template.yaml", "functions/**/*", "layers/**/*")
 _NOT_CODE = ("template.yaml", "functions/*/requirements.txt", "layers/**/*")
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast
 _KEPT_VARIABLES = ("PATH", "HOME", "LANG", "USER")
 _KEPT_PREFIXES = (
     "DOCKER_",
@@ -132,7 +133,7 @@ def source_template() -> dict[str, Any]:
 
 def built_template() -> dict[str, Any]:
     """Return the template that `sam build` wrote."""
-    template: dict[str, Any] = yaml.safe_load((paths.BUILD / "template.yaml").read_text())
+    template: dict[str, Any] = yaml.load((paths.BUILD / "template.yaml").read_text(), _LOADER)  # noqa: S506
     return template
 
 

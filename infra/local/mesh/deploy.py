@@ -61,10 +61,22 @@ def check_rules(values: Mapping[str, str]) -> None:
                 raise MeshError(f"The template refuses these parameters: {assertion['AssertDescription']}")
 
 
-def deploy(endpoint_url: str, given: Mapping[str, str]) -> str:
-    """Create the stack, or update it; return the API's base URL. MeshError says which resource failed."""
+def upload(endpoint_url: str) -> dict[str, Any]:
+    """Put every artifact into a bucket; return the built template with their addresses."""
     template = build.built_template()
-    _upload(endpoint_url, template)
+    s3 = client("s3", endpoint_url)
+    s3.create_bucket(Bucket=_BUCKET)
+    deployed = _deployed(endpoint_url)
+    for name, where, archive in build.archives(template):
+        # A layer's version that is there is there to stay.
+        if where == "CodeUri" or archive.name not in deployed:
+            s3.upload_file(str(archive), _BUCKET, archive.name)
+        template["Resources"][name]["Properties"][where] = f"s3://{_BUCKET}/{archive.name}"
+    return template
+
+
+def deploy(endpoint_url: str, template: Mapping[str, Any], given: Mapping[str, str]) -> str:
+    """Create the stack, or update it; return the API's base URL. MeshError says which resource failed."""
     cloudformation = client("cloudformation", endpoint_url)
     request = {
         "StackName": STACK,
@@ -81,7 +93,7 @@ def deploy(endpoint_url: str, given: Mapping[str, str]) -> str:
         message = error.response["Error"]["Message"]
         if "No updates are to be performed" not in message:
             raise MeshError(f"CloudFormation refuses the template: {message}") from error
-    process.wait_until(lambda: not (_status(cloudformation) or "").endswith("IN_PROGRESS"), _TIMEOUT)
+    process.wait_until(lambda: not (_status(cloudformation) or "").endswith("IN_PROGRESS"), _TIMEOUT, 0.2)
     status = _status(cloudformation)
     if status not in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
         raise MeshError(f"The deployment ended as {status}:\n{_failures(cloudformation)}")
@@ -108,18 +120,6 @@ def function_name(endpoint_url: str, function: str) -> str:
         known = sorted(path.parent.name for path in paths.ROOT.glob("functions/*/app.py"))
         raise MeshError(f"There is no function {function!r}. There are: {', '.join(known)}.")
     return name
-
-
-def _upload(endpoint_url: str, template: dict[str, Any]) -> None:
-    """Put every artifact into a bucket, and its address into the template."""
-    s3 = client("s3", endpoint_url)
-    s3.create_bucket(Bucket=_BUCKET)
-    deployed = _deployed(endpoint_url)
-    for name, where, archive in build.archives(template):
-        # A layer's version that is there is there to stay.
-        if where == "CodeUri" or archive.name not in deployed:
-            s3.upload_file(str(archive), _BUCKET, archive.name)
-        template["Resources"][name]["Properties"][where] = f"s3://{_BUCKET}/{archive.name}"
 
 
 def _deployed(endpoint_url: str) -> str:

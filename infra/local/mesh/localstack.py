@@ -14,12 +14,14 @@ from mesh.errors import MeshError
 PROJECT = paths.ROOT / "infra" / "localstack"
 
 _PYTHONS = ("3.13", "3.12")  # what LocalStack's dependencies allow
+_INSTALLED = paths.ENVIRONMENTS / "localstack" / "bin" / "python"
+_SHOW = "import os, sys; print(sys.version_info[:2], os.path.realpath(sys.executable))"
 
 
 def find_python() -> str:
     """Return a Python that LocalStack runs on; MeshError if there is none."""
     for candidate in _candidates():
-        shown = _first_line(candidate, "-c", "import sys; print(sys.version_info[:2], sys.executable)")
+        shown = _first_line(candidate, "-c", _SHOW)
         version, _, executable = shown.partition(") ")
         if version in {f"({each.replace('.', ', ')}" for each in _PYTHONS}:
             return executable
@@ -37,7 +39,7 @@ def install() -> None:
 
 def command() -> list[str]:
     """Return how LocalStack is started, once it is installed."""
-    return [str(paths.ENVIRONMENTS / "localstack" / "bin" / "python"), "-m", "localstack.runtime.main"]
+    return [str(_INSTALLED), "-m", "localstack.runtime.main"]
 
 
 def environment(host: str, port: int, folder: Path) -> dict[str, str]:
@@ -55,6 +57,7 @@ def environment(host: str, port: int, folder: Path) -> dict[str, str]:
         "LAMBDA_KEEPALIVE_MS": "60000",  # a burst's extra workers, 250 MB each, are gone a minute later
         "LAMBDA_KAFKA_POLLER": "external",  # the mesh's own, a component like on any emulator
         "LAMBDA_PROCESS_PATH": str(paths.ENVIRONMENTS / "lambda" / "bin"),
+        "LAMBDA_RUNTIME_ENVIRONMENT_TIMEOUT": "120",  # layers may still be unpacked
         "LAMBDA_RUNTIME_EXECUTOR": "process",
         "LOCALSTACK_HOST": f"{host}:{port}",
         "LOCALSTACK_VOLUME_DIR": str(volume),
@@ -67,10 +70,12 @@ def environment(host: str, port: int, folder: Path) -> dict[str, str]:
 
 
 def _candidates() -> Iterator[str]:
-    """Yield what may be such a Python: the one that was named, those on PATH, uv's, pyenv's."""
+    """Yield what may be such a Python: the one that was named, that in use, those on PATH, uv's, pyenv's."""
     if named := os.environ.get("LOCALSTACK_PYTHON"):
         yield named
         return
+    if _INSTALLED.exists():
+        yield str(_INSTALLED)  # pyenv's shims take half a second each
     yield from (found for each in _PYTHONS if (found := shutil.which(f"python{each}")))
     uv = (find_uv_bin(), "python", "find", "--no-python-downloads")
     yield from (_first_line(*uv, each) for each in _PYTHONS)

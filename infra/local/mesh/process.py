@@ -14,6 +14,7 @@ from mesh import paths
 from mesh.errors import MeshError
 
 POLL_SECONDS = 0.05
+_KILLED_SECONDS = 5.0  # no time at all, unless the machine is busy
 MARK = "MESH_HOME"  # in the environment of every process of a mesh, those that they start included
 
 
@@ -98,10 +99,16 @@ def stop(process: psutil.Process, patience: float) -> None:
         family += process.children(recursive=True)
         process.terminate()
     wait_until(lambda: not is_running(process), patience)
-    _kill(family)
-    kill_session(process.pid)  # children that were started meanwhile
-    with contextlib.suppress(ChildProcessError):
-        os.waitpid(process.pid, 0)  # if it is our own child, leave no zombie
+    _end(process, family)
+
+
+def kill(process: psutil.Process) -> None:
+    """End the process and its children at once."""
+    family = [process]
+    with contextlib.suppress(psutil.NoSuchProcess):
+        process.suspend()  # or it might start another child meanwhile
+        family += process.children(recursive=True)
+    _end(process, family)
 
 
 def kill_session(leader: int) -> None:
@@ -112,10 +119,14 @@ def kill_session(leader: int) -> None:
                 process.kill()
 
 
-def _kill(family: Iterable[psutil.Process]) -> None:
+def _end(process: psutil.Process, family: Iterable[psutil.Process]) -> None:
     for member in family:
         with contextlib.suppress(psutil.NoSuchProcess):
             member.kill()
+    kill_session(process.pid)  # children that were started meanwhile
+    with contextlib.suppress(ChildProcessError):
+        os.waitpid(process.pid, 0)  # if it is our own child, leave no zombie
+    wait_until(lambda: not any(map(is_running, family)), _KILLED_SECONDS)
 
 
 def tail(log: Path, lines: int = 15) -> str:

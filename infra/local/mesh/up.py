@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -193,12 +194,18 @@ def _deploy(state: State, sources: str, progress: Progress) -> None:
     if not code_only:
         components.check_mapping(given)
         deploy.check_rules(deploy.resolved(given))
-        progress("Creating topics and collection")
-        provision(state)
-        progress("Publishing the issuer's key")
-        tokens.publish(state.aws_endpoint_url)
+    with ThreadPoolExecutor(1) as beside:
+        if not code_only:
+            progress("Creating topics and collection")
+            provisioned = beside.submit(provision, state)
+            progress("Publishing the issuer's key")
+            tokens.publish(state.aws_endpoint_url)
+        progress("Uploading functions and layers")
+        template = deploy.upload(state.aws_endpoint_url)
+        if not code_only:
+            provisioned.result()
     progress("Deploying the template")
-    state.api_url = deploy.deploy(state.aws_endpoint_url, given)
+    state.api_url = deploy.deploy(state.aws_endpoint_url, template, given)
     state.users_table = physical_id(state.aws_endpoint_url, "UsersTable") or ""
     if not code_only:
         progress("Starting the event source poller and the schedule")
@@ -206,12 +213,14 @@ def _deploy(state: State, sources: str, progress: Progress) -> None:
         state.wiring = wiring
     progress("Asking the API for its health")
     deploy.check_health(state.api_url)
+    for component in state.components:
+        components.wait_ready(component)  # the poller joined its group meanwhile
     state.sources = sources
     state.save()
 
 
 def _start_invokers(state: State, given: dict[str, str]) -> None:
-    """Start the poller and the schedule, instead of those that run."""
+    """Start the poller and the schedule, instead of those that run, and do not wait for them."""
     for component in [each for each in state.components if each.name in _INVOKERS]:
         components.stop(component)  # what it invokes may have changed
         state.components.remove(component)
@@ -219,7 +228,6 @@ def _start_invokers(state: State, given: dict[str, str]) -> None:
     state.components += [poller, _start_schedule(state)]
     state.poller_url = poller.address
     state.save()
-    components.wait_ready(poller)
 
 
 @contextmanager

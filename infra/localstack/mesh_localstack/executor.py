@@ -7,6 +7,7 @@ in the folders of LAMBDA_PROCESS_PATH (or else PATH), which must have awslambdar
 import os
 import shutil
 import tempfile
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
 from localstack import config
@@ -17,6 +18,8 @@ from mesh_localstack.runtime_api import Invocation
 from mesh_localstack.worker import Worker
 
 _HOST = "127.0.0.1"
+_UNPACKING = ThreadPoolExecutor(2, thread_name_prefix="mesh-unpack")
+_unpacked: dict[Path, Future[None]] = {}  # by where a version's layers lie, or will
 _NOT_LAMBDAS = ("LOCALSTACK_", "_AWS_XRAY_", "EDGE_PORT")  # what LocalStack adds for its own runtime
 
 
@@ -28,6 +31,7 @@ class ProcessExecutor(RuntimeExecutor):  # type: ignore[misc]
 
     def start(self, env_vars: dict[str, str]) -> None:
         """Start the function's process; whether that went well, the first invocation will tell."""
+        _unpacked[_layers_folder(self.function_version)].result()
         self._scratch = Path(tempfile.mkdtemp(prefix="lambda-"))
         self._environment = {
             **{name: str(value) for name, value in env_vars.items() if not name.startswith(_NOT_LAMBDAS)},
@@ -59,18 +63,19 @@ class ProcessExecutor(RuntimeExecutor):  # type: ignore[misc]
 
     @classmethod
     def prepare_version(cls, function_version: FunctionVersion) -> None:
-        """Unpack code and layers; the layers are laid over each other in one folder, as under /opt."""
+        """Unpack the code, and begin to unpack the layers: a deployment goes on meanwhile."""
         settings = function_version.config
         _interpreter(settings.runtime)
         settings.code.prepare_for_execution()
-        for layer in settings.layers:
-            layer.code.prepare_for_execution()
-            _lay_over(layer.code.get_unzipped_code_location(), _layers_folder(function_version))
+        _unpacked[_layers_folder(function_version)] = _UNPACKING.submit(_unpack_layers, function_version)
 
     @classmethod
     def cleanup_version(cls, function_version: FunctionVersion) -> None:
         """Remove what `prepare_version` laid out."""
-        shutil.rmtree(_layers_folder(function_version), ignore_errors=True)
+        folder = _layers_folder(function_version)
+        if unpacked := _unpacked.pop(folder, None):
+            wait([unpacked])
+        shutil.rmtree(folder, ignore_errors=True)
 
     def get_address(self) -> str:
         """Return where the environment is reached: it is on this machine."""
@@ -118,13 +123,18 @@ def _layout(version: FunctionVersion, own_path: str, scratch: Path) -> dict[str,
     }
 
 
+def _unpack_layers(version: FunctionVersion) -> None:
+    """Lay the layers over each other in one folder, as under /opt."""
+    for layer in version.config.layers:
+        layer.code.prepare_for_execution()
+        _lay_over(layer.code.get_unzipped_code_location(), _layers_folder(version))
+
+
 def _lay_over(layer: Path, folder: Path) -> None:
     """Link a layer's files into the folder; a file of an earlier layer gives way."""
-    for path in layer.rglob("*"):
-        target = folder / path.relative_to(layer)
-        if path.is_dir():
-            target.mkdir(parents=True, exist_ok=True)
-        else:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.unlink(missing_ok=True)
-            os.link(path, target)
+
+    def link(source: str, target: str) -> None:
+        Path(target).unlink(missing_ok=True)
+        os.link(source, target)
+
+    shutil.copytree(layer, folder, copy_function=link, dirs_exist_ok=True)

@@ -64,5 +64,7 @@ def repair() -> None:
     """Put right what LocalStack gets wrong."""
     from mesh_localstack import repairs
 
-    repairs.transform_before_resolving()
     repairs.listen_where_told()
+    repairs.deploy_without_pauses()
+    repairs.any_is_every_method()
+    repairs.bodies_as_they_came()

@@ -1,6 +1,7 @@
 """Apache Kafka as the mesh starts it: what it keeps, whom it lets in, what is said when it is not here."""
 
 import json
+import socket
 import ssl
 import stat
 from collections.abc import Callable, Iterator, Sequence
@@ -15,6 +16,7 @@ from kafka.errors import KafkaTimeoutError
 from mesh import apache_kafka, build, certificates, components, paths, process
 from mesh.apache_kafka import Access, Listener
 from mesh.errors import MeshError
+from mesh.state import Component
 
 HOST = "127.0.0.1"
 PLAINTEXT, SECURE = range(2)
@@ -40,7 +42,7 @@ class Broker:
         self.folder, self.log = folder, folder.with_suffix(".log")
         self.access = apache_kafka.secure(folder, host, certificate)
         self.listeners = [
-            Listener(host, process.free_port(), secure=secure) for secure in (PLAINTEXT, SECURE)
+            Listener(host, process.free_port(), secure=kind == SECURE) for kind in (PLAINTEXT, SECURE)
         ]
         self.start()
 
@@ -49,7 +51,7 @@ class Broker:
         self.process = process.start(command, build.base_environment(), self.log)
         for listener in self.listeners:
             components.wait_ready(
-                components.Component(components.KAFKA, listener.address, self.process.pid, str(self.log))
+                Component(components.KAFKA, listener.address, self.process.pid, str(self.log))
             )
 
     def client(self, kind: int, **others: Any) -> dict[str, Any]:
@@ -168,7 +170,7 @@ def refused(broker: Broker, root_ca: str) -> str:
     context = ssl.create_default_context(cadata=root_ca)
     with (
         pytest.raises(ssl.SSLCertVerificationError) as error,
-        ssl.create_connection((HOST, broker.listeners[SECURE].port)) as plain,
+        socket.create_connection((HOST, broker.listeners[SECURE].port)) as plain,
     ):
         context.wrap_socket(plain, server_hostname=HOST)
     return str(error.value)
