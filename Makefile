@@ -67,6 +67,7 @@ bench: up ## measure the running mesh and the poller, each figure beside its flo
 	@$(BIN)/python tests/bench/latency.py
 	@$(BIN)/python tests/bench/costs.py
 	@$(BIN)/python tests/bench/poller.py
+	@$(BIN)/python -m tests.bench.kafka_security
 	@$(BIN)/python tests/bench/cold_start.py
 
 .PHONY: lock

@@ -152,7 +152,9 @@ def _restart_crashed(state: State, progress: Progress) -> None:
     if components.KAFKA in crashed:
         progress("Waiting for the poller to be connected again")
         poller = next(each for each in state.components if each.name == components.POLLER)
-        process.wait_until(lambda: components.is_ready(poller), _RECONNECT_SECONDS)
+        process.wait_until(
+            lambda: poller.state == "crashed" or components.is_ready(poller), _RECONNECT_SECONDS
+        )
 
 
 def _port(component: Component) -> int:
