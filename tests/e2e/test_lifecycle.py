@@ -19,8 +19,10 @@ LEFT_ON_PURPOSE = {"state.json", "issuer.pem", "logs", "lock"}
 
 
 @pytest.fixture
-def own(tmp_path: Path) -> Iterator[Mesh]:
-    """A mesh that is not up yet, and is down afterwards."""
+def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Mesh]:
+    """A mesh that is not up yet, and is down afterwards; all of its components are its own."""
+    for variable in ("AWS_ENDPOINT_URL", "KAFKA_BOOTSTRAP_SERVERS", "MESH_BROKER", "QDRANT_URL"):
+        monkeypatch.delenv(variable, raising=False)
     mesh = Mesh(tmp_path / "mesh")
     yield mesh
     mesh.run("down", code=None)
