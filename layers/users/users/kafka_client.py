@@ -99,11 +99,11 @@ def _tls(root_ca: _Secret | None, certificate: _Secret | None) -> ssl.SSLContext
     else:
         try:
             context.load_verify_locations(cadata=root_ca["certificate"])
-        except ssl.SSLError:
+        except (ssl.SSLError, TypeError):  # TypeError: not ASCII
             raise root_ca.unusable("its certificate is not a PEM chain") from None
     if certificate is not None:
         # OpenSSL takes these from a file only. Its owner alone can read this one, and it goes at the end.
-        with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:
+        with tempfile.NamedTemporaryFile("w", encoding="utf-8", suffix=".pem") as file:
             file.write(f"{certificate['privateKey']}\n{certificate['certificate']}\n")
             file.flush()
             try:

@@ -103,6 +103,7 @@ def test_given_a_client_certificate_then_a_broker_that_asks_for_it_is_shown_it(
         ("secret", {"username": "mesh", "password": 7}, "its field password is missing or not a string"),
         ("secret", {"username": "", "password": CANARY}, "its field username is missing or not a string"),
         ("root_ca_secret", {"certificate": CANARY}, "its certificate is not a PEM chain"),
+        ("root_ca_secret", {"certificate": f"{CANARY}é"}, "its certificate is not a PEM chain"),
         (
             "client_certificate_secret",
             {"certificate": CANARY},
