@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -58,10 +58,16 @@ def other_certificate(mesh: Mesh, certificate: Certificate) -> Iterator[None]:
         keystore.write_text(before)
 
 
-def restart_broker(mesh: Mesh) -> None:
-    """Cut every connection, so that all connect anew; whether they can is another matter."""
+@contextmanager
+def restarted_broker(mesh: Mesh) -> Iterator[None]:
+    """Cut every connection, so that all connect anew; `mesh up` waits in vain for those that cannot."""
     kill(mesh, "kafka")
-    mesh.run("up", code=None)
+    starting = mesh.start("up")
+    try:
+        assert wait_until(lambda: mesh.component("kafka")["state"] == "running", AWAIT_SECONDS, 0.5)
+        yield
+    finally:
+        starting.communicate()
 
 
 def said(mesh: Mesh, tenant: TenantClient, reason: str) -> bool:
@@ -73,8 +79,8 @@ def said(mesh: Mesh, tenant: TenantClient, reason: str) -> bool:
 
 
 def assert_all_is_well_again(mesh: Mesh, tenant: TenantClient) -> None:
-    restart_broker(mesh)
-    assert wait_until(lambda: mesh.status()["state"] == "running", AWAIT_SECONDS)
+    with restarted_broker(mesh):
+        assert wait_until(lambda: mesh.status()["state"] == "running", AWAIT_SECONDS, 0.5)
     assert wait_until(lambda: mesh.status()["outbox"]["size"] == 0, AWAIT_SECONDS)
     everybody = {user["id"] for user in tenant.users()}
     assert wait_until(
@@ -96,9 +102,7 @@ def assert_all_is_well_again(mesh: Mesh, tenant: TenantClient) -> None:
 def test_a_certificate_that_is_not_valid_is_named_by_function_and_status(
     mesh: Mesh, tenant: TenantClient, certificate: Certificate, why: str
 ) -> None:
-    with other_certificate(mesh, certificate):
-        restart_broker(mesh)
-
+    with other_certificate(mesh, certificate), restarted_broker(mesh):
         refused = f"the broker's certificate is refused: {why}"
         assert wait_until(partial(said, mesh, tenant, refused), AWAIT_SECONDS, _EVERY)
         assert wait_until(lambda: why in mesh.run("status", code=1), AWAIT_SECONDS)
@@ -107,9 +111,7 @@ def test_a_certificate_that_is_not_valid_is_named_by_function_and_status(
 
 
 def test_a_wrong_password_is_named_by_function_and_status(mesh: Mesh, tenant: TenantClient) -> None:
-    with changed_secret(mesh, PASSWORD, password="wrong"):
-        restart_broker(mesh)
-
+    with changed_secret(mesh, PASSWORD, password="wrong"), restarted_broker(mesh):
         refused = "Kafka refuses the username or password of KafkaSecretArn"
         assert wait_until(partial(said, mesh, tenant, refused), AWAIT_SECONDS, _EVERY)
         shown = "Kafka refuses the credentials"
@@ -128,13 +130,12 @@ def test_a_password_that_is_changed_in_kafka_and_secret_takes_no_restart_of_anyt
     with changed_secret(mesh, PASSWORD, password="n3w"):
         tenant.create("ada@x.dev", "Ada", "goes on")
         assert wait_until(partial(tenant.finds, "goes on"), AWAIT_SECONDS)
-        restart_broker(mesh)
-        tenant.create("bob@x.dev", "Bob", "waits")
-        assert wait_until(partial(tenant.finds, "waits"), AWAIT_SECONDS)
+        with restarted_broker(mesh):
+            tenant.create("bob@x.dev", "Bob", "waits")
+            assert wait_until(partial(tenant.finds, "waits"), AWAIT_SECONDS)
         assert mesh.component("poller")["pid"] == poller
-        admin_again = KafkaAdminClient(**mesh.kafka())
         old = json.loads((mesh.home / "data" / "kafka" / "access.json").read_text())["password"]
         back = UserScramCredentialUpsertion(**{**new, "password": old})
-        assert admin_again.alter_user_scram_credentials([back]) == {"mesh": None}
-        admin_again.close()
+        with closing(KafkaAdminClient(**mesh.kafka())) as again:
+            assert again.alter_user_scram_credentials([back]) == {"mesh": None}
     assert_all_is_well_again(mesh, tenant)

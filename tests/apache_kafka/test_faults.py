@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -12,6 +13,7 @@ from mesh import components, deploy, process
 from mesh.process import is_running, wait_until
 
 from tests.e2e.mesh_command import Mesh
+from tests.e2e.test_dead_letters import created, produce
 from tests.faults import harm
 from tests.faults.harm import AWAIT_SECONDS, kill, last, start_again
 from tests.faults.load import PER_SECOND
@@ -62,17 +64,18 @@ def test_the_broker_stands_still_for_20_s(mesh: Mesh, trial: Trial) -> None:
 
 def test_partitions_are_added(mesh: Mesh, trial: Trial, admin: KafkaAdminClient) -> None:
     before = len(lag(mesh))
+    tenant, partitions = f"tenant-{uuid4().hex[:12]}", before + 3
     with trial.under_load() as load:
-        admin.create_partitions({TOPIC: before + 3})
-        assert wait_until(lambda: len(lag(mesh)) == before + 3, AWAIT_SECONDS)
-        load.go_on(5 * PER_SECOND)
+        admin.create_partitions({TOPIC: partitions})
+        assert wait_until(lambda: len(lag(mesh)) == partitions, AWAIT_SECONDS)
+        places = produce(mesh, [created(tenant, number) for number in range(1, partitions + 1)])
+        load.go_on()
 
     verdict = trial.settle()
     assert (verdict.wrong, verdict.errors) == ({}, {})
-    new = [f"{TOPIC}-{number}" for number in range(before, before + 3)]
-    ends = ends_of(admin, [TopicPartition(TOPIC, before + number) for number in range(3)])
-    assert [lag(mesh)[partition] for partition in new] == [0, 0, 0]
-    assert all(end > 0 for end in ends.values())
+    assert {partition for partition, _ in places} == set(range(partitions))
+    with mesh.client(tenant) as client:
+        assert wait_until(lambda: len(client.search("Pat", 50)) == partitions, AWAIT_SECONDS)
 
 
 @contextmanager
