@@ -1,8 +1,9 @@
-"""LocalStack with our plugin, as `mesh up --emulator localstack` starts it; but it polls Kafka itself."""
+"""LocalStack with our plugin, as `mesh up --emulator localstack` starts it."""
 
 import io
 import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 from uuid import uuid4
@@ -24,9 +25,19 @@ def _home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="session")
-def client(_home: None) -> Iterator[Client]:
-    """Makes clients of its services."""
+@contextmanager
+def running(component: Component) -> Iterator[str]:
+    """Yield a component's address once it answers, and stop it in the end."""
+    try:
+        components.wait_ready(component)
+        yield component.address
+    finally:
+        components.stop(component)
+
+
+@contextmanager
+def localstack_running(name: str, kafka_poller: str) -> Iterator[str]:
+    """Yield the URL of a LocalStack; `kafka_poller` is external, or its own."""
     try:
         localstack.install()
     except MeshError as error:
@@ -34,28 +45,34 @@ def client(_home: None) -> Iterator[Client]:
     port = process.free_port()
     environment = {
         **build.base_environment(),
-        **localstack.environment(components.HOST, port, paths.TEMPORARY),
-        "LAMBDA_KAFKA_POLLER": "own",
+        **localstack.environment(components.HOST, port, paths.TEMPORARY / name),
+        "LAMBDA_KAFKA_POLLER": kafka_poller,
     }
-    log = paths.LOGS / "aws.log"
-    running = process.start(localstack.command(), environment, log)
-    component = Component("aws", f"http://{components.HOST}:{port}", running.pid, str(log))
-    try:
-        components.wait_ready(component)
-        yield partial(aws.client, endpoint_url=component.address)
-    finally:
-        components.stop(component)
+    log = paths.LOGS / f"{name}.log"
+    started = process.start(localstack.command(), environment, log)
+    with running(Component("aws", f"http://{components.HOST}:{port}", started.pid, str(log))) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def client(_home: None) -> Iterator[Client]:
+    """Makes clients of the services of one that polls Kafka itself."""
+    with localstack_running("localstack", "own") as url:
+        yield partial(aws.client, endpoint_url=url)
 
 
 @pytest.fixture(scope="session")
 def kafka(_home: None) -> Iterator[str]:
     """The bootstrap servers of a broker."""
-    component = components.start_kafka(process.free_port())
-    try:
-        components.wait_ready(component)
-        yield component.address
-    finally:
-        components.stop(component)
+    with running(components.start_kafka(process.free_port())) as servers:
+        yield servers
+
+
+@pytest.fixture(scope="session")
+def qdrant(_home: None) -> Iterator[str]:
+    """The URL of a Qdrant."""
+    with running(components.start_qdrant(process.free_port())) as url:
+        yield url
 
 
 def packed(**files: str) -> bytes:
