@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from mesh import kafka_access
+from mesh import deploy, kafka_access
 from mesh.client import TenantClient
 from mesh.state import State
 
@@ -51,14 +51,18 @@ class Mesh:
 
     def kafka(self) -> dict[str, Any]:
         """Return kafka-python's options for the brokers."""
-        saved = json.loads((self.home / "state.json").read_text())
-        return kafka_access.options(State(**{**saved, "components": []}))
+        return kafka_access.options(self._saved())
 
     def authorization(self, tenant: str, user: str = "client") -> str:
         """Return the Authorization header of a user, in the mode that the mesh runs in."""
-        if self.status()["auth_mode"] == "jwt":
+        if deploy.parameters(self._saved())["AuthMode"] == "jwt":
             return "Bearer " + self.run("token", "--tenant", tenant, "--user", user).strip()
         return f"Bearer {tenant}:{user}"
+
+    def _saved(self) -> State:
+        """Return what the mesh knows of itself, its components left out: no command has to be run for it."""
+        saved = json.loads((self.home / "state.json").read_text())
+        return State(**{**saved, "components": []})
 
     def client(self, tenant: str) -> TenantClient:
         """Return a client of the mesh, which must be up."""
