@@ -203,7 +203,8 @@ def _start(name: str, command: list[str], environment: dict[str, str], address: 
 @cache
 def _http() -> httpx.Client:
     """Return the client that is asked again and again: to make one takes 40 ms."""
-    return httpx.Client(timeout=2)
+    # No connection is kept: one that its server closes at that moment would look like a server that is away.
+    return httpx.Client(timeout=2, limits=httpx.Limits(max_keepalive_connections=0))
 
 
 def _http_ok(path: str) -> Callable[[str], bool]:

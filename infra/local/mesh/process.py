@@ -2,11 +2,13 @@
 
 import contextlib
 import os
+import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -67,6 +69,22 @@ def start(command: Sequence[str], environment: Mapping[str, str], log: Path) -> 
     # Linux has a moment, late in exec, when a process has no environment: find() would not know it as ours.
     wait_until(lambda: _is_ours(started) or not is_running(started), 5, interval=0.001)
     return started
+
+
+@contextlib.contextmanager
+def undisturbed() -> Iterator[None]:
+    """Let SIGINT and SIGTERM wait until the block is through: what it starts must be known, to be stopped."""
+    came: list[tuple[int, Any]] = []
+    handlers: dict[int, Any] = {}
+    for number in (signal.SIGINT, signal.SIGTERM):
+        handlers[number] = signal.signal(number, lambda *call: came.append(call))
+    try:
+        yield
+    finally:
+        for each, handler in handlers.items():
+            signal.signal(each, handler)
+        if came:
+            signal.raise_signal(came[0][0])
 
 
 def find(pid: int) -> psutil.Process | None:

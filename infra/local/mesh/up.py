@@ -136,18 +136,10 @@ def _restart_crashed(state: State, progress: Progress) -> None:
             continue
         progress(f"Starting {component.name} again")
         components.stop(component)
-        if component.name == components.SCHEDULE:
-            again = _start_schedule(state)
-        elif component.name == components.POLLER:
-            again = components.start_poller(
-                _port(component), state.aws_endpoint_url, deploy.parameters(state)
-            )
-        elif component.name == components.KAFKA:
-            again = _kafka_starter(state)(_port(component))
-        else:
-            again = components.start_qdrant(_port(component))
-        state.components[number] = again
-        state.save()
+        with process.undisturbed():
+            again = _start_again(state, component)
+            state.components[number] = again
+            state.save()
         components.wait_ready(again)
     if components.KAFKA in crashed:
         progress("Waiting for the poller to be connected again")
@@ -155,6 +147,16 @@ def _restart_crashed(state: State, progress: Progress) -> None:
         process.wait_until(
             lambda: poller.state == "crashed" or components.is_ready(poller), _RECONNECT_SECONDS
         )
+
+
+def _start_again(state: State, component: Component) -> Component:
+    if component.name == components.SCHEDULE:
+        return _start_schedule(state)
+    if component.name == components.POLLER:
+        return components.start_poller(_port(component), state.aws_endpoint_url, deploy.parameters(state))
+    if component.name == components.KAFKA:
+        return _kafka_starter(state)(_port(component))
+    return components.start_qdrant(_port(component))
 
 
 def _port(component: Component) -> int:
@@ -173,12 +175,10 @@ def _start_stores(state: State, ports: Ports, progress: Progress) -> None:
     for name, variable, start, port in _stores(state, ports):
         if given := os.environ.get(variable) or (containers.address(name) if state.compose else None):
             progress(f"Using {name} at {given}")
-            component = Component(name, given.rstrip("/"))
+            _keep(state, partial(Component, name, given.rstrip("/")))
         else:
             progress(f"Starting {name}")
-            component = start(process.claim_port(port, f"--{name}-port"))
-        state.components.append(component)
-        state.save()
+            _keep(state, partial(start, process.claim_port(port, f"--{name}-port")))
     for component in state.components:
         progress(f"Waiting for {component.name}")
         components.wait_ready(component)
@@ -226,10 +226,20 @@ def _start_invokers(state: State, given: dict[str, str]) -> None:
     for component in [each for each in state.components if each.name in _INVOKERS]:
         components.stop(component)  # what it invokes may have changed
         state.components.remove(component)
-    poller = components.start_poller(process.free_port(), state.aws_endpoint_url, given)
-    state.components += [poller, _start_schedule(state)]
+    poller = _keep(
+        state, partial(components.start_poller, process.free_port(), state.aws_endpoint_url, given)
+    )
     state.poller_url = poller.address
-    state.save()
+    _keep(state, partial(_start_schedule, state))
+
+
+def _keep(state: State, start: Callable[[], Component]) -> Component:
+    """Start a component and write it down, whatever comes in between."""
+    with process.undisturbed():
+        component = start()
+        state.components.append(component)
+        state.save()
+    return component
 
 
 @contextmanager
