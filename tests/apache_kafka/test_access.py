@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import timedelta
 from functools import partial
-from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -120,22 +119,34 @@ def test_a_wrong_password_is_named_by_function_and_status(mesh: Mesh, tenant: Te
     assert_all_is_well_again(mesh, tenant)
 
 
+@contextmanager
+def changed_password(mesh: Mesh, password: str) -> Iterator[None]:
+    """Have another password in Kafka and in the secret."""
+    access = json.loads((mesh.home / "data" / "kafka" / "access.json").read_text())
+
+    def change(to: str) -> None:
+        new = UserScramCredentialUpsertion(access["username"], ScramMechanism.SCRAM_SHA_512, to)
+        with closing(KafkaAdminClient(**mesh.kafka())) as admin:
+            assert admin.alter_user_scram_credentials([new]) == {access["username"]: None}
+
+    change(password)
+    with changed_secret(mesh, PASSWORD, password=password):
+        try:
+            yield
+        finally:
+            change(access["password"])
+
+
 def test_a_password_that_is_changed_in_kafka_and_secret_takes_no_restart_of_anything(
-    mesh: Mesh, tenant: TenantClient, admin: KafkaAdminClient
+    mesh: Mesh, tenant: TenantClient
 ) -> None:
     """What runs goes on with its connections; who connects anew reads the secret anew."""
     poller = mesh.component("poller")["pid"]
-    new: dict[str, Any] = {"user": "mesh", "mechanism": ScramMechanism.SCRAM_SHA_512, "password": "n3w"}
-    assert admin.alter_user_scram_credentials([UserScramCredentialUpsertion(**new)]) == {"mesh": None}
-    with changed_secret(mesh, PASSWORD, password="n3w"):
+    with changed_password(mesh, "n3w"):
         tenant.create("ada@x.dev", "Ada", "goes on")
         assert wait_until(partial(tenant.finds, "goes on"), AWAIT_SECONDS)
         with restarted_broker(mesh):
             tenant.create("bob@x.dev", "Bob", "waits")
             assert wait_until(partial(tenant.finds, "waits"), AWAIT_SECONDS)
         assert mesh.component("poller")["pid"] == poller
-        old = json.loads((mesh.home / "data" / "kafka" / "access.json").read_text())["password"]
-        back = UserScramCredentialUpsertion(**{**new, "password": old})
-        with closing(KafkaAdminClient(**mesh.kafka())) as again:
-            assert again.alter_user_scram_credentials([back]) == {"mesh": None}
     assert_all_is_well_again(mesh, tenant)

@@ -16,6 +16,7 @@ def test_username_password_and_authority_of_a_kafka_elsewhere_are_enough(mesh: M
     root_ca.write_text(access["root_ca"])
     other = Mesh(
         tmp_path / "mesh",
+        MESH_BROKER="",
         KAFKA_BOOTSTRAP_SERVERS=mesh.status()["kafka_bootstrap_servers"],
         KAFKA_USERNAME=access["username"],
         KAFKA_PASSWORD=access["password"],

@@ -1,7 +1,8 @@
 """How long users wait to be found, from their 201 on."""
 
 import time
-from threading import Event, Thread
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 from typing import Self
 
 import httpx
@@ -25,21 +26,28 @@ class Waits:
         self._seen = 0
         self._waiting: dict[str, dict[int, float]] = {}  # since when, by tenant and user
         self._over = Event()
-        self._thread = Thread(target=self._watch, daemon=True)
+        self._pool = ThreadPoolExecutor(1)
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self._watching = self._pool.submit(self._watch)
         return self
 
     def __exit__(self, *_: object) -> None:
         self._over.set()
-        self._thread.join()
+        self._pool.shutdown()
+        self._watching.result()  # raises what the watch has failed by
+        left = [since for waiting in self._waiting.values() for since in waiting.values()]
+        self.longest = max([self.longest, *(time.monotonic() - since for since in left)])
 
     def _watch(self) -> None:
         while not self._over.wait(_ROUND_SECONDS):
-            self._take_note()
-            for tenant in list(self._waiting):
-                self._ask(tenant)
+            self._round()
+        self._round()
+
+    def _round(self) -> None:
+        self._take_note()
+        for tenant in list(self._waiting):
+            self._ask(tenant)
 
     def _take_note(self) -> None:
         created = self._trial.created

@@ -108,6 +108,7 @@ def test_given_users_that_do_not_arrive_when_reindexed_then_their_tenant_is_name
 ) -> None:
     create(users, "tenant-a", 1)
     monkeypatch.setattr(Index, "count", lambda *_: 0)
+    monkeypatch.setattr(reindex, "_FETCHED_SECONDS", 0.0)
     with pytest.raises(MeshError, match="Users of tenant-a are not indexed"):
         run()
 
@@ -115,3 +116,12 @@ def test_given_users_that_do_not_arrive_when_reindexed_then_their_tenant_is_name
 def test_given_no_users_when_reindexed_then_nothing_is_sent(users: UserStore, kafka: FakeKafka) -> None:
     run()
     assert kafka.records == []
+
+
+def test_given_a_poller_that_has_not_fetched_yet_when_reindexed_then_its_lag_of_0_is_not_believed(
+    users: UserStore, kafka: FakeKafka, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create(users, "tenant-a", 1)
+    counts = iter([0, 0])
+    monkeypatch.setattr(Index, "count", lambda *_: next(counts, 1))
+    run()

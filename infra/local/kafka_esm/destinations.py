@@ -136,11 +136,11 @@ def check_destination(destination: str) -> None:
 
 
 def open_destination(
-    destination: str, endpoint_url: str, region: str, kafka_config: Mapping[str, Any]
+    destination: str, endpoint_url: str, region: str, kafka_config: Callable[[], Mapping[str, Any]]
 ) -> Destination:
     """Return the destination that OnFailure names; nothing is connected before the first failure.
 
-    `kafka_config` holds kafka-python's options for the cluster, which is the source's: bootstrap_servers, and
+    `kafka_config` gives kafka-python's options for the cluster, which is the source's: bootstrap_servers, and
     what `kafka_security` returns.
 
     Raises:
@@ -257,7 +257,7 @@ def _since_epoch(milliseconds: int) -> str:
         return str(milliseconds)
 
 
-def _to_topic(kafka_config: Mapping[str, Any], topic: str, failure: Failure) -> None:
+def _to_topic(kafka_config: Callable[[], Mapping[str, Any]], topic: str, failure: Failure) -> None:
     # Failures are rare: a producer for each needs no upkeep, and is not broken by what happened to the last.
     messages = [
         (_key(record), json.dumps(_record_document(failure, record)).encode()) for record in failure.records
@@ -270,7 +270,7 @@ def _to_topic(kafka_config: Mapping[str, Any], topic: str, failure: Failure) -> 
 
     try:
         producer = KafkaProducer(
-            **kafka_config,
+            **kafka_config(),
             client_id="kafka-esm-failures",
             acks="all",
             # The caller tries again. With idempotence kafka-python never gives up on a broker that is gone.

@@ -97,11 +97,14 @@ def make_poller(mapping: Mapping, options: RunOptions, stop: threading.Event, me
     """Return the poller of one mapping; its `run` polls until `stop` is set."""
     concurrency = min(mapping.pollers or options.max_concurrency, options.max_concurrency)
     security = functools.partial(_security, mapping, options)
-    kafka_config = {"bootstrap_servers": list(mapping.bootstrap_servers), **security()}
+    security()  # what cannot be used shall be known at the start
     give_up_batch = None
     if mapping.destination is not None:
         destination = open_destination(
-            mapping.destination, options.endpoint_url, options.region, kafka_config
+            mapping.destination,
+            options.endpoint_url,
+            options.region,
+            lambda: {"bootstrap_servers": list(mapping.bootstrap_servers), **security()},
         )
         give_up_batch = functools.partial(give_up, destination, mapping, options.region)
     return Poller(

@@ -1,6 +1,7 @@
 """Speaking to the AWS API of an emulator."""
 
 from functools import cache
+from threading import Lock
 from typing import Any
 
 import boto3
@@ -15,19 +16,21 @@ CREDENTIALS = {  # no emulator checks them, and none of ours is ever sent
     "AWS_SECRET_ACCESS_KEY": "test",
     "AWS_DEFAULT_REGION": REGION,
 }
+_MAKING = Lock()  # clients may be shared by threads, what makes them may not
 
 
 @cache  # each takes 30 ms to make
 def client(service: str, endpoint_url: str, config: Config | None = None) -> Any:
     """Return a boto3 client of the service at the endpoint."""
-    return boto3.client(
-        service,  # type: ignore[call-overload]
-        endpoint_url=endpoint_url,
-        config=config,
-        region_name=REGION,
-        aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
-    )
+    with _MAKING:
+        return boto3.client(
+            service,  # type: ignore[call-overload]
+            endpoint_url=endpoint_url,
+            config=config,
+            region_name=REGION,
+            aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+        )
 
 
 def physical_id(endpoint_url: str, logical_id: str) -> str | None:

@@ -25,7 +25,7 @@ QDRANT = "qdrant"
 POLLER = "poller"
 SCHEDULE = "schedule"
 EMULATORS = ("ministack", "localstack")
-TANSU, APACHE_KAFKA, APACHE_KAFKA_SCRAM = BROKERS = ("tansu", "apache-kafka", "apache-kafka-scram")
+TANSU, APACHE_KAFKA_SCRAM = "tansu", "apache-kafka-scram"  # and apache-kafka, without a password
 
 _READY_TIMEOUT = 60
 _EXTERNAL_READY_TIMEOUT = 10  # somebody else started it

@@ -4,7 +4,9 @@ For use after a change of the embedding model (with a new collection) or the los
 """
 
 import json
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -27,6 +29,7 @@ from mesh.state import State
 
 _PAGE = 100
 _INDEXED_SECONDS = 600
+_FETCHED_SECONDS = 10.0
 
 
 class Place(NamedTuple):
@@ -70,7 +73,6 @@ def _run(state: State, values: Mapping[str, str], tenant: str | None, console: C
         progress.update(task, description="published")
     publisher.close()
     console.print(f"{sum(published.values())} users of {len(published)} tenants published. Indexing …")
-    _await_indexed(state)
     _check(state, values, users, list(published), console)
     paths.REINDEX.unlink(missing_ok=True)
 
@@ -99,28 +101,44 @@ def _pages(users: UserStore, tenant: str, cursor: str | None) -> Iterator[tuple[
             return
 
 
-def _await_indexed(state: State) -> None:
-    if not wait_until(lambda: status.consumer_lag(state) == 0, _INDEXED_SECONDS, interval=0.5):
-        raise MeshError(
-            "The events are published, but not all are indexed yet: see mesh status and mesh logs poller."
-        )
-
-
 def _check(
     state: State, values: Mapping[str, str], users: UserStore, tenants: list[str], console: Console
 ) -> None:
-    """Compare what each tenant has in the table and in the index."""
-    client = QdrantClient(url=state.qdrant_url, check_compatibility=False)
-    index = UserIndex(client, values["QdrantCollection"])
+    """Wait until each tenant has as many users in the index as in the table, or no more are to come."""
     stored = {each: sum(len(page) for page, _ in _pages(users, each, None)) for each in tenants}
-    indexed = {each: index.count(each) for each in tenants}
-    client.close()
-    missing = [each for each in tenants if indexed[each] < stored[each]]
-    if missing:
-        raise MeshError(
-            f"Users of {', '.join(missing)} are not indexed: see mesh dlq list and mesh logs enrich."
-        )
+    with closing(QdrantClient(url=state.qdrant_url, check_compatibility=False)) as client:
+        index = UserIndex(client, values["QdrantCollection"])
+
+        def missing() -> list[str]:
+            return [each for each in tenants if index.count(each) < stored[each]]
+
+        _await_indexed(state, lambda: not missing())
+        if left := missing():
+            raise MeshError(
+                f"Users of {', '.join(left)} are not indexed: see mesh dlq list and mesh logs enrich."
+            )
     console.print(f"[green]✓[/] {sum(stored.values())} users of {len(tenants)} tenants are in the index.")
+
+
+def _await_indexed(state: State, complete: Callable[[], bool]) -> None:
+    """Wait until the poller has nothing left to do; MeshError if that takes too long.
+
+    Its lag is as of its last fetch: it may be 0 still when events have just been published.
+    """
+    nothing_left_since = float("inf")
+
+    def done() -> bool:
+        nonlocal nothing_left_since
+        if status.consumer_lag(state) != 0:
+            nothing_left_since = float("inf")
+            return False
+        nothing_left_since = min(nothing_left_since, time.monotonic())
+        return complete() or time.monotonic() - nothing_left_since >= _FETCHED_SECONDS
+
+    if not wait_until(done, _INDEXED_SECONDS, interval=0.5):
+        raise MeshError(
+            "The events are published, but not all are indexed yet: see mesh status and mesh logs poller."
+        )
 
 
 def _saved() -> Place | None:

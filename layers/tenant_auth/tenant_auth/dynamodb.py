@@ -8,6 +8,7 @@ Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specify
 from __future__ import annotations
 
 import json
+import logging
 import time
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
@@ -82,6 +83,9 @@ def _credentials(tenant_id: str, period: int) -> CredentialsTypeDef:
         )["Credentials"]
     except (BotoCoreError, ClientError) as error:
         raise TenantAccessError("STS gave no credentials for the tenant.") from error
+
+
+logging.getLogger("botocore.parsers").setLevel(logging.INFO)  # at DEBUG it logs every answer: credentials
 
 
 @cache

@@ -1,14 +1,17 @@
 """How a client gets into Kafka, and why it does not: kafka-python's options, with what Secrets Manager holds.
 
-The secrets are those of the event source mapping, in the form that AWS gives them.
+The secrets are those of the event source mapping, in the form that AWS gives them. Its poller, kafka_esm, reads
+them by code of its own: it stands alone.
 Source: https://docs.aws.amazon.com/lambda/latest/dg/kafka-cluster-auth.html
 """
 
 from __future__ import annotations
 
+import logging
 import re
 import ssl
 import tempfile
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from botocore.config import Config
@@ -20,7 +23,9 @@ from users.settings import KafkaSettings
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.parameters import SecretsProvider
 
-_SECRETS_TIMEOUTS = Config(connect_timeout=1, read_timeout=1, retries={"mode": "standard", "max_attempts": 2})
+# One attempt: who waits for it has an outbox, or is invoked again.
+_SECRETS_TIMEOUTS = Config(connect_timeout=1, read_timeout=1, retries={"total_max_attempts": 1})
+logging.getLogger("botocore.parsers").setLevel(logging.INFO)  # at DEBUG it logs every answer, secrets too
 _NOT_VERIFIED = re.compile(r"certificate verify failed: (.+?)(?: \(_ssl|$)")
 
 
@@ -35,16 +40,15 @@ def access_options(settings: KafkaSettings, secrets: SecretsProvider | None = No
     as in a network that nobody else is in. KafkaAccessError names the secret that cannot be used.
     """
     options: dict[str, Any] = {"bootstrap_servers": settings.kafka_bootstrap_servers.split(",")}
-    password, certificate, root_ca = (
-        _Secret(arn, secrets) if arn else None
-        for arn in (
-            settings.kafka_secret_arn,
-            settings.kafka_client_certificate_secret_arn,
-            settings.kafka_root_ca_secret_arn,
-        )
+    arns = (
+        settings.kafka_secret_arn,
+        settings.kafka_client_certificate_secret_arn,
+        settings.kafka_root_ca_secret_arn,
     )
-    if not (password or certificate or root_ca):
+    if not any(arns):
         return options
+    secrets = secrets or _secrets()
+    password, certificate, root_ca = (_Secret(arn, secrets) if arn else None for arn in arns)
     options |= {"security_protocol": "SSL", "ssl_context": _tls(root_ca, certificate)}
     if password:
         options |= {
@@ -56,20 +60,27 @@ def access_options(settings: KafkaSettings, secrets: SecretsProvider | None = No
     return options
 
 
+@cache
+def _secrets() -> SecretsProvider:
+    """Return the execution environment's way to its secrets; a function without any need not load it."""
+    from aws_lambda_powertools.utilities.parameters import SecretsProvider
+
+    return SecretsProvider(boto_config=_SECRETS_TIMEOUTS)
+
+
 class _Secret:
     """A secret's fields."""
 
-    def __init__(self, arn: str, secrets: SecretsProvider | None) -> None:
-        from aws_lambda_powertools.utilities import parameters  # a mesh without secrets need not load it
+    def __init__(self, arn: str, secrets: SecretsProvider) -> None:
+        from aws_lambda_powertools.utilities.parameters import exceptions
 
         self.arn = arn
-        provider = secrets or parameters.SecretsProvider(boto_config=_SECRETS_TIMEOUTS)
         try:
             # Read with every new client: one that was refused may have had what has been changed since.
-            fields = provider.get(arn, transform="json", force_fetch=True)
-        except parameters.exceptions.TransformParameterError:
+            fields = secrets.get(arn, transform="json", force_fetch=True)
+        except exceptions.TransformParameterError:
             raise self.unusable("it is not JSON") from None
-        except parameters.exceptions.GetParameterError as error:
+        except exceptions.GetParameterError as error:
             raise self.unusable(f"it cannot be read: {error}") from None
         if not isinstance(fields, dict):
             raise self.unusable("it is not a JSON object")
@@ -139,7 +150,10 @@ class Connections:
                 bootstrap(*args, **options)
             except KafkaError as error:
                 client.close()  # who asked for it fails to be built, and closes nothing
-                raise self.explained(error) from error
+                better = self.explained(error)
+                if better is error:
+                    raise
+                raise better from error
 
         manager.get_connection, manager.bootstrap = watched, explaining
         return client

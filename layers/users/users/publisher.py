@@ -67,6 +67,7 @@ class Publisher:
                 producer.close(timeout=0)
 
     def _connect(self) -> Any:
+        self._connections = Connections()  # an old producer's connections end later, and explain nothing new
         return KafkaProducer(
             **{**self._access(), "kafka_client": self._connections},
             client_id="event-mesh.users",

@@ -61,7 +61,7 @@ def test_given_a_topic_when_records_are_given_up_then_each_is_a_message_with_its
     topic = broker.create_topic(partitions=3)
     records = [encoded(7, b"k", b"v"), encoded(8, b"k", None), encoded(9, None, b"x" * 1_000_000)]
     destination = open_destination(
-        f"kafka://{topic}", "http://unused", "us-east-1", {"bootstrap_servers": broker.address}
+        f"kafka://{topic}", "http://unused", "us-east-1", lambda: {"bootstrap_servers": broker.address}
     )
     destination.send(failure(*records))
 
@@ -111,7 +111,7 @@ def test_given_the_broker_dies_while_writing_when_sent_then_the_caller_is_told_a
 
     monkeypatch.setattr(KafkaProducer, "send", sent)
     destination = open_destination(
-        f"kafka://{topic}", "http://unused", "us-east-1", {"bootstrap_servers": late_broker.address}
+        f"kafka://{topic}", "http://unused", "us-east-1", lambda: {"bootstrap_servers": late_broker.address}
     )
     with pytest.raises(DestinationError, match=topic):
         destination.send(failure(encoded(7, b"k", b"v")))

@@ -81,7 +81,7 @@ def expected(failure: Failure) -> dict[str, Any]:
 
 def send(destination: str, failure: Failure) -> None:
     service = destination.split(":")[2]
-    open_destination(destination, f"https://{service}.{REGION}.amazonaws.com", REGION, {}).send(failure)
+    open_destination(destination, f"https://{service}.{REGION}.amazonaws.com", REGION, dict).send(failure)
 
 
 class Queue:
@@ -150,7 +150,7 @@ def test_given_the_arn_names_a_region_when_sent_then_it_is_that_ones(failure: Fa
     sqs: Any = boto3.client("sqs", region_name="eu-west-1")
     sqs.create_queue(QueueName="failures")
     arn = f"arn:aws:sqs:eu-west-1:{ACCOUNT}:failures"
-    open_destination(arn, "https://sqs.eu-west-1.amazonaws.com", REGION, {}).send(failure)
+    open_destination(arn, "https://sqs.eu-west-1.amazonaws.com", REGION, dict).send(failure)
 
 
 @pytest.mark.parametrize(
@@ -175,7 +175,7 @@ def test_given_a_resource_that_is_gone_when_sent_then_the_error_names_it_and_no_
 def test_given_an_endpoint_that_is_down_when_sent_then_the_caller_is_told(
     destination: str, failure: Failure
 ) -> None:
-    opened = open_destination(destination, "http://127.0.0.1:1", REGION, {})
+    opened = open_destination(destination, "http://127.0.0.1:1", REGION, dict)
     with pytest.raises(DestinationError, match="EndpointConnectionError"):
         opened.send(failure)
 
@@ -184,7 +184,9 @@ def test_given_no_broker_when_sent_then_the_caller_is_told(failure: Failure) -> 
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{unused.getsockname()[1]}"
-        opened = open_destination("kafka://failures", "http://unused", REGION, {"bootstrap_servers": address})
+        opened = open_destination(
+            "kafka://failures", "http://unused", REGION, lambda: {"bootstrap_servers": address}
+        )
         with pytest.raises(DestinationError, match="kafka://failures cannot be written"):
             opened.send(failure)
 
@@ -210,15 +212,15 @@ def test_given_no_broker_when_sent_then_the_caller_is_told(failure: Failure) -> 
 )
 def test_given_anything_else_when_opened_then_it_is_refused(destination: str) -> None:
     with pytest.raises(ConfigurationError, match=r"(?s)DestinationConfig: .*is not the ARN"):
-        open_destination(destination, "http://127.0.0.1:1", REGION, {})
+        open_destination(destination, "http://127.0.0.1:1", REGION, dict)
 
 
 @pytest.mark.parametrize("service", ["sqs", "sns"])
 def test_given_fifo_when_opened_then_it_is_refused(service: str) -> None:
     with pytest.raises(ConfigurationError, match="is FIFO"):
-        open_destination(f"arn:aws:{service}:{REGION}:{ACCOUNT}:x.fifo", "http://127.0.0.1:1", REGION, {})
+        open_destination(f"arn:aws:{service}:{REGION}:{ACCOUNT}:x.fifo", "http://127.0.0.1:1", REGION, dict)
 
 
 def test_given_an_endpoint_that_is_no_url_when_opened_then_it_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="--endpoint-url"):
-        open_destination("arn:aws:s3:::bucket", "nonsense", REGION, {})
+        open_destination("arn:aws:s3:::bucket", "nonsense", REGION, dict)

@@ -192,3 +192,12 @@ def test_given_no_broker_when_a_client_is_made_then_its_error_says_why() -> None
         KafkaProducer(
             bootstrap_servers=f"127.0.0.1:{free_port()}", bootstrap_timeout_ms=500, kafka_client=Connections()
         )
+
+
+def test_given_the_lowest_log_level_when_secrets_are_read_then_they_are_not_in_the_log(
+    options: Options, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG")
+    options(secret=PASSWORD)
+    assert "GetSecretValue" in caplog.text
+    assert CANARY not in caplog.text.partition("GetSecretValue")[2]
