@@ -57,8 +57,8 @@ def up(
         state = State(parameters=state.parameters, emulator=state.emulator, broker=state.broker)
     if broker and (compose or os.environ.get("KAFKA_BOOTSTRAP_SERVERS")):
         raise MeshError(
-            "--broker (MESH_BROKER) names a Kafka that the mesh starts; KAFKA_BOOTSTRAP_SERVERS and --compose "
-            "name another. Leave one of them out."
+            "--broker (MESH_BROKER) names a Kafka that the mesh starts; KAFKA_BOOTSTRAP_SERVERS and "
+            "--compose name another. Leave one of them out."
         )
     for asked, there in ((emulator, state.emulator), (broker, state.broker)):
         if state.components and asked not in (None, there):

@@ -1,7 +1,7 @@
 """How a client gets into Kafka, and why it does not: kafka-python's options, with what Secrets Manager holds.
 
-The secrets are those of the event source mapping, in the form that AWS gives them. Its poller, kafka_esm, reads
-them by code of its own: it stands alone.
+The secrets are those of the event source mapping, in the form that AWS gives them. Its poller, kafka_esm,
+reads them by code of its own: it stands alone.
 Source: https://docs.aws.amazon.com/lambda/latest/dg/kafka-cluster-auth.html
 """
 
