@@ -37,6 +37,7 @@ _PARTITION_FETCH_BYTES = 512 * 1024
 # Of all partitions together: Tansu does not look at the other limit.
 _FETCH_BYTES = 1024 * 1024
 _BOOTSTRAP_MS = 2_000
+_HANDSHAKE_SECONDS = 2.5
 _COMMIT_MS = 2_000
 _LOOKUP_MS = 5_000
 # No retry helps against these.
@@ -82,21 +83,26 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-pytho
 class _Client(KafkaNetClient):  # type: ignore[misc]  # kafka-python is not typed
     """Notes why a broker cannot be connected, and above all that it refused the credentials.
 
-    kafka-python connects again and again until it times out, and then only says that it did.
+    kafka-python connects again and again until it times out, and then only says that it did; and for a broker
+    that takes a connection and never answers to TLS, it waits for ever.
     """
 
     def __init__(self, **config: Any) -> None:
         super().__init__(**config)
         self._denied: Exception | None = None
         self._trouble: Exception | None = None
-        connection = self._manager.get_connection
+        manager, net = self._manager, self._net
+        connection = manager.get_connection
 
-        def watched(*args: Any, **options: Any) -> Any:
-            made = connection(*args, **options)
-            made.init_future.add_errback(self._note)
+        def watched(node_id: Any, *args: Any, **options: Any) -> Any:
+            known = manager._conns.get(node_id)
+            made = connection(node_id, *args, **options)
+            if made is not known:
+                made.init_future.add_errback(self._note)
+                net.call_later(_HANDSHAKE_SECONDS, lambda: _give_up(made))
             return made
 
-        self._manager.get_connection = watched
+        manager.get_connection = watched
 
     def _note(self, exc: Exception) -> None:
         if isinstance(exc, _DENIED):
@@ -116,6 +122,12 @@ class _Client(KafkaNetClient):  # type: ignore[misc]  # kafka-python is not type
         """Raise what a broker said to the credentials, if it refused them."""
         if self._denied is not None:
             raise CredentialsRefused(f"Kafka refuses the credentials: {self._denied}") from self._denied
+
+
+def _give_up(connection: Any) -> None:
+    """Close a connection that is not made yet."""
+    if not connection.init_future.is_done:
+        connection.close(KafkaTimeoutError(f"no connection was made within {_HANDSHAKE_SECONDS} s"))
 
 
 @contextlib.contextmanager

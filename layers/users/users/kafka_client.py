@@ -15,7 +15,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from botocore.config import Config
-from kafka.errors import KafkaError, SaslAuthenticationFailedError
+from kafka.errors import KafkaError, KafkaTimeoutError, SaslAuthenticationFailedError
 from kafka.net.compat import KafkaNetClient
 
 from users.settings import KafkaSettings
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 # One attempt: who waits for it has an outbox, or is invoked again.
 _SECRETS_TIMEOUTS = Config(connect_timeout=1, read_timeout=1, retries={"total_max_attempts": 1})
 logging.getLogger("botocore.parsers").setLevel(logging.INFO)  # at DEBUG it logs every answer, secrets too
+_HANDSHAKE_SECONDS = 1.5
 _NOT_VERIFIED = re.compile(r"certificate verify failed: (.+?)(?: \(_ssl|$)")
 
 
@@ -128,7 +129,8 @@ def _tls(root_ca: _Secret | None, certificate: _Secret | None) -> ssl.SSLContext
 class Connections:
     """Makes kafka-python's network client (`kafka_client=`), and knows why it does not connect.
 
-    kafka-python tries again and again until it times out, and then only says that it did.
+    kafka-python tries again and again until it times out, and then only says that it did; and for a broker
+    that takes a connection and never answers to TLS, it waits for ever.
     """
 
     def __init__(self) -> None:
@@ -140,9 +142,12 @@ class Connections:
         manager = client._manager
         get_connection, bootstrap = manager.get_connection, manager.bootstrap
 
-        def watched(*args: Any, **options: Any) -> Any:
-            connection = get_connection(*args, **options)
-            connection.init_future.add_both(self._note)
+        def watched(node_id: Any, *args: Any, **options: Any) -> Any:
+            known = manager._conns.get(node_id)
+            connection = get_connection(node_id, *args, **options)
+            if connection is not known:
+                connection.init_future.add_both(self._note)
+                client._net.call_later(_HANDSHAKE_SECONDS, lambda: _give_up(connection))
             return connection
 
         def explaining(*args: Any, **options: Any) -> None:
@@ -171,6 +176,12 @@ class Connections:
             self._trouble = None
         elif not isinstance(self._trouble, SaslAuthenticationFailedError):
             self._trouble = outcome
+
+
+def _give_up(connection: Any) -> None:
+    """Close a connection that is not made yet."""
+    if not connection.init_future.is_done:
+        connection.close(KafkaTimeoutError(f"no connection was made within {_HANDSHAKE_SECONDS} s"))
 
 
 def _why(trouble: Exception) -> str:

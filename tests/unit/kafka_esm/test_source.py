@@ -175,6 +175,23 @@ def test_given_a_handshake_that_fails_when_connecting_then_the_error_says_how(
         connect(mapping(hangs_up), 6, security)
 
 
+@pytest.fixture
+def holds_still() -> Iterator[str]:
+    """The address of a broker that takes every connection and never says a word."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"127.0.0.1:{server.getsockname()[1]}"
+
+
+def test_given_a_broker_that_never_answers_to_tls_when_connecting_then_it_is_given_up(
+    holds_still: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(source, "_BOOTSTRAP_MS", 300)
+    monkeypatch.setattr(source, "_HANDSHAKE_SECONDS", 0.5)
+    security = {"security_protocol": "SSL", "ssl_context": ssl.create_default_context()}
+    with pytest.raises(KafkaError, match=r"Unable to bootstrap .*no connection was made within 0.5 s"):
+        connect(mapping(holds_still), 6, security)
+
+
 def test_given_a_certificate_that_is_not_trusted_when_explained_then_the_remedy_is_named() -> None:
     client = source._Client.__new__(source._Client)
     client._trouble = KafkaConnectionError("Handshake failed: [SSL: CERTIFICATE_VERIFY_FAILED] no issuer")

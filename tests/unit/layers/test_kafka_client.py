@@ -1,6 +1,7 @@
 """What the secrets make of a Kafka client's options, and what is said when Kafka does not let it in."""
 
 import json
+import socket
 import ssl
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -201,3 +202,17 @@ def test_given_the_lowest_log_level_when_secrets_are_read_then_they_are_not_in_t
     options(secret=PASSWORD)
     assert "GetSecretValue" in caplog.text
     assert CANARY not in caplog.text.partition("GetSecretValue")[2]
+
+
+def test_given_a_broker_that_never_answers_to_tls_when_a_client_is_made_then_it_is_given_up() -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as broker,
+        pytest.raises(KafkaTimeoutError, match=r"no connection was made within 1.5 s"),
+    ):
+        KafkaProducer(
+            bootstrap_servers=f"127.0.0.1:{broker.getsockname()[1]}",
+            bootstrap_timeout_ms=500,
+            security_protocol="SSL",
+            ssl_context=ssl.create_default_context(),
+            kafka_client=Connections(),
+        )
