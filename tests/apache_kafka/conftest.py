@@ -12,8 +12,7 @@ from mesh import apache_kafka
 from mesh.errors import MeshError
 
 from tests.e2e.mesh_command import Mesh
-from tests.faults.conftest import api_url, outbox, pytest_terminal_summary, trial
-from tests.faults.load import Load
+from tests.faults.conftest import api_url, outbox, pytest_terminal_summary, trial, warm_mesh
 
 __all__ = ["api_url", "outbox", "pytest_terminal_summary", "trial"]
 
@@ -26,15 +25,12 @@ def mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mesh]:
         apache_kafka.install()
     except MeshError as error:
         pytest.skip(str(error))
-    mesh = Mesh(tmp_path_factory.mktemp("kafka") / "mesh", MESH_BROKER="apache-kafka-scram")
-    with _small_disk(mesh.home / "data" / "kafka"):
-        try:
-            mesh.run("up")
-            with Load(mesh.status()["api_url"]):  # the functions' first starts are no fault
-                pass
-            yield mesh
-        finally:
-            mesh.run("down")
+    home = tmp_path_factory.mktemp("kafka") / "mesh"
+    with (
+        _small_disk(home / "data" / "kafka"),
+        warm_mesh(home, MESH_BROKER="apache-kafka-scram") as mesh,
+    ):
+        yield mesh
 
 
 @pytest.fixture

@@ -1,6 +1,8 @@
 """One mesh for all faults, on a broker of ours behind a proxy; and the counts of each at the end."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from mesh import stores
@@ -30,10 +32,18 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
 
 @pytest.fixture(scope="session")
 def mesh(tmp_path_factory: pytest.TempPathFactory, broker: Broker) -> Iterator[Mesh]:
-    mesh = Mesh(tmp_path_factory.mktemp("faults") / "mesh", KAFKA_BOOTSTRAP_SERVERS=broker.address)
+    home = tmp_path_factory.mktemp("faults") / "mesh"
+    with warm_mesh(home, KAFKA_BOOTSTRAP_SERVERS=broker.address) as mesh:
+        yield mesh
+
+
+@contextmanager
+def warm_mesh(home: Path, **environment: str) -> Iterator[Mesh]:
+    """Have a mesh up whose functions have all started: their first starts are no fault."""
+    mesh = Mesh(home, **environment)
     try:
         mesh.run("up")
-        with Load(mesh.status()["api_url"]):  # the functions' first starts are no fault
+        with Load(mesh.status()["api_url"]):
             pass
         yield mesh
     finally:

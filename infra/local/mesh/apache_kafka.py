@@ -13,7 +13,7 @@ from hashlib import sha256
 from pathlib import Path
 from secrets import token_urlsafe
 
-from mesh import build, certificates, paths, process
+from mesh import build, certificates, paths, private, process
 from mesh.certificates import Certificate
 from mesh.errors import MeshError
 
@@ -79,12 +79,11 @@ class Listener:
     host: str
     port: int
     secure: bool = False
-    advertised: str | None = None  # host:port, if clients come by a proxy
 
     @property
     def address(self) -> str:
         """Return the address that clients are told."""
-        return self.advertised or f"{self.host}:{self.port}"
+        return f"{self.host}:{self.port}"
 
 
 def install() -> None:
@@ -118,14 +117,14 @@ def secure(folder: Path, host: str, certificate: Certificate | None = None) -> A
 
     The certificate is for the host, 127.0.0.1 and localhost, unless another one is given.
     """
-    _private_folder(folder)
+    private.make_folder(folder)
     kept = folder / "access.json"
     if kept.exists():
         return Access(**json.loads(kept.read_text()))
     certificate = certificate or certificates.issue((host, _LOOPBACK, "localhost"))
     access = Access("mesh", token_urlsafe(24), certificate.root_ca)
-    _write_private(_keystore(folder), certificate.key + certificate.server)
-    _write_private(kept, json.dumps(asdict(access)))
+    private.write(_keystore(folder), certificate.key + certificate.server)
+    private.write(kept, json.dumps(asdict(access)))
     return access
 
 
@@ -136,10 +135,10 @@ def prepare(folder: Path, listeners: Sequence[Listener], access: Access | None =
     has admitted it. `access` is what `secure` returned for the folder, and secure listeners need it from the
     first time on: the log keeps the password that it was made with.
     """
-    _private_folder(folder)
+    private.make_folder(folder)
     settings = folder / "server.properties"
     lines = (f"{name}={value}\n" for name, value in _settings(folder, listeners, access).items())
-    _write_private(settings, "".join(lines))
+    private.write(settings, "".join(lines))
     if not (_log(folder) / "meta.properties").exists():  # what formatting writes last
         _format(folder, settings, access)
     return _java(*_JVM, "kafka.Kafka", str(settings))
@@ -197,7 +196,7 @@ def _format(folder: Path, settings: Path, access: Access | None) -> None:
     if access:
         words.append(f"--add-scram={MECHANISM}=[name={access.username},password={access.password}]")
     arguments = folder / "format.arguments"  # in a file, for everybody sees a command line
-    _write_private(arguments, "\n".join(words))
+    private.write(arguments, "\n".join(words))
     try:
         done = subprocess.run(
             _java(*_JVM, *_BRIEF, "kafka.tools.StorageTool", f"@{arguments}"),
@@ -247,17 +246,3 @@ def _log(folder: Path) -> Path:
 
 def _keystore(folder: Path) -> Path:
     return folder / "server.pem"
-
-
-def _private_folder(folder: Path) -> None:
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    folder.chmod(0o700)  # it may have been there
-
-
-def _write_private(path: Path, text: str) -> None:
-    """Write a file that only its owner can read, and all of it or nothing."""
-    new = path.with_name(f"{path.name}.new")
-    new.unlink(missing_ok=True)
-    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(text)
-    new.replace(path)

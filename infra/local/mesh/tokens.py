@@ -1,7 +1,6 @@
 """The mesh's own issuer: a key pair, its public half where functions fetch it, and signed tokens."""
 
 import json
-import os
 import time
 from hashlib import sha256
 from typing import Any
@@ -21,7 +20,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from jwt.algorithms import ECAlgorithm
 
-from mesh import deploy, paths
+from mesh import deploy, paths, private
 from mesh.aws import client
 from mesh.state import State
 
@@ -70,12 +69,9 @@ def _key() -> EllipticCurvePrivateKey:
     """Return the mesh's key pair, made when it is first needed; only its owner can read the file."""
     if not paths.ISSUER_KEY.exists():
         paths.HOME.mkdir(parents=True, exist_ok=True)
-        new = paths.ISSUER_KEY.with_suffix(".new")
-        new.unlink(missing_ok=True)
-        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            made = generate_private_key(SECP256R1())
-            file.write(made.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-        new.replace(paths.ISSUER_KEY)
+        made = generate_private_key(SECP256R1())
+        pem = made.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        private.write(paths.ISSUER_KEY, pem.decode())
     key = load_pem_private_key(paths.ISSUER_KEY.read_bytes(), None)
     assert isinstance(key, EllipticCurvePrivateKey)
     return key
