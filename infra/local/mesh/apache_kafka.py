@@ -86,6 +86,7 @@ class Listener:
         return f"{self.host}:{self.port}"
 
 
+@build.alone("kafka")
 def install() -> None:
     """Fetch Kafka's jars, unless they are here; MeshError if Java or Maven is not."""
     folder = _jars()

@@ -1,11 +1,12 @@
 """From sources to what is deployed: tool environments, `sam build`, and one zip per function and layer."""
 
+import fcntl
 import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,15 @@ def base_environment() -> dict[str, str]:
     }
 
 
+@contextmanager
+def alone(what: str) -> Iterator[None]:
+    """Wait until no other mesh of this checkout makes the same: they share what is made."""
+    paths.CACHE.mkdir(parents=True, exist_ok=True)
+    with (paths.CACHE / f"{what}.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
 def ensure_environment(group: str) -> Path:
     """Install a dependency group of the lock file into an environment of its own; return its bin folder."""
     return ensure_project(group, paths.ROOT, sys.executable, "--only-group", group)
@@ -57,13 +67,14 @@ def ensure_project(name: str, project: Path, python: str, *options: str) -> Path
     folder = paths.ENVIRONMENTS / name
     stamp = folder / ".installed"
     wanted = _digest([project / "uv.lock", project / "pyproject.toml"], project, python.encode())
-    if not stamp.exists() or stamp.read_text() != wanted:
-        run(
-            [find_uv_bin(), "sync", "--frozen", "--project", str(project), "--python", python, *options],
-            {**base_environment(), "UV_PROJECT_ENVIRONMENT": str(folder)},
-            f"Cannot install the environment '{name}'. Is the package index reachable?",
-        )
-        stamp.write_text(wanted)
+    with alone(name):
+        if not stamp.exists() or stamp.read_text() != wanted:
+            run(
+                [find_uv_bin(), "sync", "--frozen", "--project", str(project), "--python", python, *options],
+                {**base_environment(), "UV_PROJECT_ENVIRONMENT": str(folder)},
+                f"Cannot install the environment '{name}'. Is the package index reachable?",
+            )
+            stamp.write_text(wanted)
     return folder / "bin"
 
 
@@ -74,6 +85,7 @@ def fingerprint(patterns: Iterable[str] = _SOURCES) -> str:
     return _digest(files, paths.ROOT, RUNTIME.encode())
 
 
+@alone("build")
 def build(sources: str) -> None:
     """Build functions and layers, unless the build at hand is of these sources."""
     stamp = paths.CACHE / "build"
@@ -85,7 +97,6 @@ def build(sources: str) -> None:
         _copy_functions()
     else:
         _sam_build()
-    paths.CACHE.mkdir(parents=True, exist_ok=True)
     stamp.write_text(" ".join(wanted))
 
 
@@ -137,13 +148,15 @@ def built_template() -> dict[str, Any]:
     return template
 
 
-def archives(template: Mapping[str, Any]) -> Iterator[tuple[str, str, Path]]:
-    """Yield each function and layer: its logical id, the property that says where its code is, its zip.
+@alone("packages")
+def archives(template: Mapping[str, Any]) -> list[tuple[str, str, Path]]:
+    """Return each function and layer: its logical id, the property that says where its code is, its zip.
 
     Same files, same zip, same name: what has not changed is neither packed nor deployed again.
     """
     folder = paths.CACHE / "packages"
     folder.mkdir(parents=True, exist_ok=True)
+    packed = []
     outdated = set(folder.iterdir())
     for name, resource in template["Resources"].items():
         if where := CODE_PROPERTY.get(resource["Type"]):
@@ -156,9 +169,10 @@ def archives(template: Mapping[str, Any]) -> Iterator[tuple[str, str, Path]]:
                 _zip(files, artifact, target)
             target.touch()
             outdated.discard(target)
-            yield name, where, target
+            packed.append((name, where, target))
     for old in outdated:
         old.unlink()
+    return packed
 
 
 def _packed(content: Iterable[Path], archives: Sequence[Path]) -> Path | None:
