@@ -12,22 +12,16 @@ import pytest
 from mesh import paths
 from mesh.client import TenantClient
 
+from tests.checkout import copy_checkout
 from tests.e2e.mesh_command import Mesh
 
-COPIED = ("functions", "infra", "layers", "pyproject.toml", "template.yaml", "uv.lock")
 RUN_MESH = (sys.executable, "-c", "from mesh.cli import main; main()")
 
 
 @pytest.fixture
 def checkout(mesh: Mesh, tmp_path: Path) -> Path:
     """A copy of the project that may be changed; its build starts as ours."""
-    copy = tmp_path / "checkout"
-    for name in COPIED:
-        source = paths.ROOT / name
-        if source.is_dir():
-            shutil.copytree(source, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copy(source, copy / name)
+    copy = copy_checkout(tmp_path / "checkout")
     shutil.copytree(paths.BUILD, copy / ".aws-sam/build", copy_function=os.link)
     (copy / ".mesh/cache").mkdir(parents=True)
     shutil.copy(paths.CACHE / "build", copy / ".mesh/cache/build")

@@ -12,6 +12,7 @@ from mesh import aws, build, paths, process, provision
 from mesh.client import TenantClient
 from mesh.state import State
 
+from tests.checkout import copy_checkout
 from tests.localstack.conftest import localstack_running
 
 SECONDS = 60
@@ -44,21 +45,22 @@ def environment(kafka: str, qdrant: str) -> Iterator[dict[str, str]]:
         }
 
 
-def run(command: str, environment: dict[str, str]) -> None:
+def run(command: str, folder: Path, environment: dict[str, str]) -> None:
     done = subprocess.run(
-        command, shell=True, cwd=paths.ROOT, env=environment, capture_output=True, text=True, check=False
+        command, shell=True, cwd=folder, env=environment, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.timeout(600)
-def test_by_samlocal_a_user_is_created_and_found(environment: dict[str, str]) -> None:
+def test_by_samlocal_a_user_is_created_and_found(environment: dict[str, str], tmp_path: Path) -> None:
     build_it, deploy_it, poll = recipe()
     brokers, qdrant, url = (environment[name] for name in ("BROKERS", "QDRANT", "AWS_ENDPOINT_URL"))
     provision.provision(State(kafka_bootstrap_servers=brokers, qdrant_url=qdrant, aws_endpoint_url=url))
 
-    run(build_it, environment)
-    run(deploy_it, environment)
+    checkout = copy_checkout(tmp_path / "checkout")  # other tests read what is built in ours
+    run(build_it, checkout, environment)
+    run(deploy_it, checkout, environment)
 
     [stack] = aws.client("cloudformation", url).describe_stacks(StackName="event-mesh")["Stacks"]
     api = next(each["OutputValue"] for each in stack["Outputs"] if each["OutputKey"] == "ApiId")
