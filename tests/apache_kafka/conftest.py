@@ -2,15 +2,17 @@
 
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from kafka import KafkaAdminClient
-from mesh import apache_kafka
+from mesh import apache_kafka, paths
 from mesh.errors import MeshError
 
+from tests.apache_kafka.broker import Broker
 from tests.e2e.mesh_command import Mesh
 from tests.faults.conftest import api_url, outbox, pytest_terminal_summary, trial, warm_mesh
 
@@ -20,11 +22,35 @@ _DISK = "256m"  # indexes are sparse, and logs small
 
 
 @pytest.fixture(scope="session")
-def mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mesh]:
-    try:
-        apache_kafka.install()
-    except MeshError as error:
-        pytest.skip(str(error))
+def installed(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Apache Kafka, fetched once for every checkout's mesh; what its fetching says goes elsewhere."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(paths, "LOGS", tmp_path_factory.mktemp("logs"))
+        try:
+            apache_kafka.install()
+        except MeshError as error:
+            pytest.skip(str(error))
+
+
+Start = Callable[..., Broker]
+
+
+@pytest.fixture
+def start(installed: None, tmp_path: Path) -> Iterator[Start]:
+    """Start a broker of the test's own, in `kafka` of its folder."""
+    started: list[Broker] = []
+
+    def _start(*arguments: Any, **others: Any) -> Broker:
+        started.append(Broker(tmp_path / "kafka", *arguments, **others))
+        return started[-1]
+
+    yield _start
+    for each in started:
+        each.stop()
+
+
+@pytest.fixture(scope="session")
+def mesh(installed: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mesh]:
     home = tmp_path_factory.mktemp("kafka") / "mesh"
     with (
         _small_disk(home / "data" / "kafka"),

@@ -4,118 +4,26 @@ import json
 import socket
 import ssl
 import stat
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
-from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
-from kafka.admin import NewTopic
+from kafka import KafkaAdminClient, KafkaConsumer
 from kafka.errors import KafkaTimeoutError
-from mesh import apache_kafka, build, certificates, components, paths, process
-from mesh.apache_kafka import Access, Listener
+from mesh import apache_kafka, certificates, paths, process
+from mesh.apache_kafka import Listener
 from mesh.errors import MeshError
-from mesh.state import Component
 
-HOST = "127.0.0.1"
-PLAINTEXT, SECURE = range(2)
-
-
-@pytest.fixture(scope="module")
-def _installed(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Apache Kafka, fetched once for every checkout's mesh; what its fetching says goes elsewhere."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(paths, "LOGS", tmp_path_factory.mktemp("logs"))
-        try:
-            apache_kafka.install()
-        except MeshError as error:
-            pytest.skip(str(error))
-
-
-class Broker:
-    """A broker with one listener of each kind, that can be killed and started again."""
-
-    def __init__(
-        self, folder: Path, host: str = HOST, certificate: certificates.Certificate | None = None
-    ) -> None:
-        self.folder, self.log = folder, folder.with_suffix(".log")
-        self.access = apache_kafka.secure(folder, host, certificate)
-        self.listeners = [
-            Listener(host, process.free_port(), secure=kind == SECURE) for kind in (PLAINTEXT, SECURE)
-        ]
-        self.start()
-
-    def start(self) -> None:
-        command = apache_kafka.prepare(self.folder, self.listeners, self.access)
-        self.process = process.start(command, build.base_environment(), self.log)
-        for listener in self.listeners:
-            components.wait_ready(
-                Component(components.KAFKA, listener.address, self.process.pid, str(self.log))
-            )
-
-    def client(self, kind: int, **others: Any) -> dict[str, Any]:
-        """Return how a client reaches a listener."""
-        settings = {"bootstrap_servers": self.listeners[kind].address}
-        return {**settings, **(with_password(self.access) if kind == SECURE else {}), **others}
-
-    def stop(self) -> None:
-        process.stop(self.process, patience=10)
-
-
-def with_password(access: Access) -> dict[str, Any]:
-    return {
-        "security_protocol": "SASL_SSL",
-        "sasl_mechanism": apache_kafka.MECHANISM,
-        "sasl_plain_username": access.username,
-        "sasl_plain_password": access.password,
-        "ssl_context": ssl.create_default_context(cadata=access.root_ca),
-    }
-
-
-def create(topic: str, client: dict[str, Any]) -> None:
-    admin = KafkaAdminClient(**client)
-    admin.create_topics([NewTopic(topic, 1, 1)])
-    admin.close()
-
-
-def produce(topic: str, value: bytes, client: dict[str, Any]) -> None:
-    producer = KafkaProducer(**client, acks="all")
-    producer.send(topic, value).get(timeout=30)
-    producer.close()
-
-
-def consume(topic: str, client: dict[str, Any]) -> list[bytes]:
-    """Return what is in the topic, at least one value."""
-    consumer = KafkaConsumer(topic, **client, auto_offset_reset="earliest", consumer_timeout_ms=30_000)
-    first = next(consumer)
-    more = [record for records in consumer.poll().values() for record in records]
-    consumer.close()
-    return [record.value for record in [first, *more]]
+from tests.apache_kafka.broker import HOST, PLAINTEXT, SECURE, Broker, consume, create, produce
+from tests.apache_kafka.conftest import Start
 
 
 @pytest.fixture(scope="module")
-def broker(_installed: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+def broker(installed: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
     made = Broker(tmp_path_factory.mktemp("broker") / "kafka")
     yield made
     made.stop()
-
-
-Start = Callable[..., Broker]
-
-
-@pytest.fixture
-def start(_installed: None, tmp_path: Path) -> Iterator[Start]:
-    """Start a broker of the test's own."""
-    started: list[Broker] = []
-
-    def _start(host: str, certificate: certificates.Certificate | None = None) -> Broker:
-        started.append(Broker(tmp_path / "kafka", host, certificate))
-        return started[-1]
-
-    yield _start
-    for each in started:
-        each.stop()
 
 
 @pytest.mark.parametrize("kind", [PLAINTEXT, SECURE], ids=["plaintext", "scram"])
@@ -132,8 +40,16 @@ def test_an_acknowledged_record_outlives_a_broker_that_is_killed(broker: Broker,
     assert consume(topic, broker.client(kind))[0] == b"before"
 
 
+def test_a_log_that_began_in_plain_text_knows_the_password(start: Start, tmp_path: Path) -> None:
+    folder, plaintext = tmp_path / "kafka", Listener(HOST, process.free_port())
+    apache_kafka.prepare(folder, [plaintext], apache_kafka.secure(folder, HOST))
+    made = start()
+    assert made.folder == folder
+    create("later", made.client(SECURE))
+
+
 def test_a_broker_is_ready_when_it_listens(start: Start) -> None:
-    create("at-once", start(HOST).client(SECURE))  # else: no broker to put its partitions on
+    create("at-once", start().client(SECURE))  # else: no broker to put its partitions on
 
 
 def test_a_wrong_password_is_refused_and_the_log_says_so(broker: Broker) -> None:
@@ -156,12 +72,12 @@ def test_an_unknown_authority_is_refused_by_the_client(broker: Broker) -> None:
 
 
 def test_an_expired_certificate_is_refused_by_the_client(start: Start) -> None:
-    expired = start(HOST, certificates.issue([HOST], timedelta(seconds=-1)))
+    expired = start(certificate=certificates.issue([HOST], timedelta(seconds=-1)))
     assert "certificate has expired" in refused(expired, expired.access.root_ca)
 
 
 def test_another_hosts_certificate_is_refused_by_the_client(start: Start) -> None:
-    other = start(HOST, certificates.issue(["broker.example", "127.0.0.9"]))
+    other = start(certificate=certificates.issue(["broker.example", "127.0.0.9"]))
     assert "certificate is not valid for '127.0.0.1'" in refused(other, other.access.root_ca)
 
 
@@ -300,27 +216,27 @@ def test_another_version_is_fetched_anew(
     assert len(asked()) == 2
 
 
-@pytest.mark.usefixtures("_installed")
+@pytest.mark.usefixtures("installed")
 def test_a_log_that_cannot_be_made_is_explained(tmp_path: Path) -> None:
     with pytest.raises(MeshError, match=r"cannot make its log in .*Unable to parse.*no sense"):
-        apache_kafka.prepare(tmp_path / "kafka", [Listener("no sense", 1)])
+        apache_kafka.prepare(tmp_path, [Listener("no sense", 1)], apache_kafka.secure(tmp_path, HOST))
 
 
-@pytest.mark.usefixtures("_installed")
+@pytest.mark.usefixtures("installed")
 def test_a_half_made_log_is_made_again(tmp_path: Path) -> None:
-    listeners = [Listener(HOST, process.free_port())]
-    apache_kafka.prepare(tmp_path / "kafka", listeners)
-    log = tmp_path / "kafka" / "log"
-    first = (log / "meta.properties").read_text()
-    (log / "meta.properties").unlink()
-    apache_kafka.prepare(tmp_path / "kafka", listeners)
-    assert (log / "meta.properties").read_text() != first
+    listeners, access = [Listener(HOST, process.free_port())], apache_kafka.secure(tmp_path, HOST)
+    apache_kafka.prepare(tmp_path, listeners, access)
+    made = tmp_path / "log" / "meta.properties"
+    first = made.read_text()
+    made.unlink()
+    apache_kafka.prepare(tmp_path, listeners, access)
+    assert made.read_text() != first
 
 
-@pytest.mark.usefixtures("_installed")
+@pytest.mark.usefixtures("installed")
 def test_a_log_that_is_there_is_kept(tmp_path: Path) -> None:
-    listeners = [Listener(HOST, process.free_port())]
-    apache_kafka.prepare(tmp_path, listeners)
+    listeners, access = [Listener(HOST, process.free_port())], apache_kafka.secure(tmp_path, HOST)
+    apache_kafka.prepare(tmp_path, listeners, access)
     first = (tmp_path / "log" / "meta.properties").read_text()
-    apache_kafka.prepare(tmp_path, listeners)
+    apache_kafka.prepare(tmp_path, listeners, access)
     assert (tmp_path / "log" / "meta.properties").read_text() == first

@@ -129,12 +129,12 @@ def secure(folder: Path, host: str, certificate: Certificate | None = None) -> A
     return access
 
 
-def prepare(folder: Path, listeners: Sequence[Listener], access: Access | None = None) -> list[str]:
+def prepare(folder: Path, listeners: Sequence[Listener], access: Access) -> list[str]:
     """Write the settings of the broker that keeps all it has in `folder`; return how it is started.
 
     It is ready when it listens: Kafka opens its port to clients once it has read its log and its controller
-    has admitted it. `access` is what `secure` returned for the folder, and secure listeners need it from the
-    first time on: the log keeps the password that it was made with.
+    has admitted it. `access` is what `secure` returned for the folder: the log keeps the password that it was
+    made with, so that secure listeners may come later.
     """
     private.make_folder(folder)
     settings = folder / "server.properties"
@@ -145,14 +145,13 @@ def prepare(folder: Path, listeners: Sequence[Listener], access: Access | None =
     return _java(*_JVM, "kafka.Kafka", str(settings))
 
 
-def _settings(folder: Path, listeners: Sequence[Listener], access: Access | None) -> dict[str, str]:
+def _settings(folder: Path, listeners: Sequence[Listener], access: Access) -> dict[str, str]:
     """Return server.properties: the clients' listeners, and two on loopback that Kafka has for itself."""
     own = {name: Listener(_LOOPBACK, process.free_port()) for name in (_BROKER, _CONTROLLER)}
     clients = {f"CLIENT{number}": listener for number, listener in enumerate(listeners)}
     every = {**clients, **own}
-    protocols = {name: "SASL_SSL" if each.secure else "PLAINTEXT" for name, each in every.items()}
-    if access:
-        protocols |= dict.fromkeys(own, "SASL_PLAINTEXT")  # or they would be a way in without the password
+    protocols = {name: "SASL_SSL" if each.secure else "PLAINTEXT" for name, each in clients.items()}
+    protocols |= dict.fromkeys(own, "SASL_PLAINTEXT")  # or they would be a way in without the password
     return {
         **_SETTINGS,
         "log.dirs": str(_log(folder)),
@@ -160,7 +159,7 @@ def _settings(folder: Path, listeners: Sequence[Listener], access: Access | None
         "advertised.listeners": ",".join(f"{name}://{each.address}" for name, each in every.items()),
         "listener.security.protocol.map": ",".join(f"{name}:{each}" for name, each in protocols.items()),
         "controller.quorum.bootstrap.servers": own[_CONTROLLER].address,
-        **(_security(folder, protocols, access) if access else {}),
+        **_security(folder, protocols, access),
     }
 
 
@@ -189,13 +188,14 @@ def _security(folder: Path, protocols: Mapping[str, str], access: Access) -> dic
     return found
 
 
-def _format(folder: Path, settings: Path, access: Access | None) -> None:
+def _format(folder: Path, settings: Path, access: Access) -> None:
     """Make an empty log that knows the password."""
     shutil.rmtree(_log(folder), ignore_errors=True)  # half of one
     cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-    words = ["format", "--standalone", f"--cluster-id={cluster}", f"--config={settings}"]
-    if access:
-        words.append(f"--add-scram={MECHANISM}=[name={access.username},password={access.password}]")
+    words = [
+        *("format", "--standalone", f"--cluster-id={cluster}", f"--config={settings}"),
+        f"--add-scram={MECHANISM}=[name={access.username},password={access.password}]",
+    ]
     arguments = folder / "format.arguments"  # in a file, for everybody sees a command line
     private.write(arguments, "\n".join(words))
     try:

@@ -76,7 +76,7 @@ def start_kafka(port: int, broker: str = TANSU) -> Component:
     """Start a Kafka broker: Tansu keeps its log in memory, Apache Kafka on disk."""
     if broker != TANSU:
         listener = apache_kafka.Listener(HOST, port, secure=broker == APACHE_KAFKA_SCRAM)
-        command = apache_kafka.prepare(kafka_folder(), [listener], kafka_login(broker))
+        command = apache_kafka.prepare(kafka_folder(), [listener], _kafka_access())
         return _start(KAFKA, command, build.base_environment(), listener.address)
     listener_url = f"tcp://{HOST}:{port}"
     command = [
@@ -95,8 +95,13 @@ def kafka_folder() -> Path:
 
 
 def kafka_login(broker: str) -> apache_kafka.Access | None:
-    """Return what opens the mesh's own broker, made when it is first asked for; None if nothing has to."""
-    return apache_kafka.secure(kafka_folder(), HOST) if broker == APACHE_KAFKA_SCRAM else None
+    """Return what opens the mesh's own broker; None if nothing has to."""
+    return _kafka_access() if broker == APACHE_KAFKA_SCRAM else None
+
+
+def _kafka_access() -> apache_kafka.Access:
+    """Return the password of the broker in the mesh's folder, made when it is first asked for."""
+    return apache_kafka.secure(kafka_folder(), HOST)
 
 
 def start_qdrant(port: int, folder: str = QDRANT) -> Component:
