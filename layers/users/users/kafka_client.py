@@ -28,6 +28,7 @@ _SECRETS_TIMEOUTS = Config(connect_timeout=1, read_timeout=1, retries={"total_ma
 logging.getLogger("botocore.parsers").setLevel(logging.INFO)  # at DEBUG it logs every answer, secrets too
 _HANDSHAKE_SECONDS = 1.5
 _NOT_VERIFIED = re.compile(r"certificate verify failed: (.+?)(?: \(_ssl|$)")
+_NOT_TRUSTED = re.compile(r"alert (bad certificate|certificate \w+|unknown ca)")  # what the broker said
 
 
 class KafkaAccessError(KafkaError):  # type: ignore[misc]  # kafka-python is not typed
@@ -191,4 +192,6 @@ def _why(trouble: Exception) -> str:
         unknown = "self-signed" in found[1] or "issuer" in found[1]
         remedy = "; KafkaRootCaSecretArn is to name its authority" if unknown else ""
         return f"the broker's certificate is refused: {found[1]}{remedy}"
+    if found := _NOT_TRUSTED.search(str(trouble)):
+        return f"Kafka does not accept the certificate of KafkaClientCertificateSecretArn: {found[1]}"
     return str(trouble)

@@ -160,6 +160,12 @@ def test_given_a_secret_that_was_changed_then_the_next_client_has_it_as_it_is_no
             ),
             "the broker's certificate is refused: certificate has expired)",
         ),
+        (
+            KafkaConnectionError(
+                "[SSL: TLSV13_ALERT_CERTIFICATE_REQUIRED] tlsv13 alert certificate required"
+            ),
+            "Kafka does not accept the certificate of KafkaClientCertificateSecretArn: certificate required",
+        ),
         (KafkaConnectionError("Connection refused"), "Connection refused"),
     ],
 )
