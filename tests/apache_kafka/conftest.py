@@ -59,6 +59,11 @@ def mesh(installed: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         yield mesh
 
 
+def access(mesh: Mesh) -> apache_kafka.Access:
+    """Return what opens the mesh's own broker."""
+    return apache_kafka.secure(mesh.home / "data" / "kafka", "")  # it was made when the mesh was
+
+
 @pytest.fixture
 def admin(mesh: Mesh) -> Iterator[KafkaAdminClient]:
     with closing(KafkaAdminClient(**mesh.kafka())) as client:

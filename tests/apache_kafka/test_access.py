@@ -16,6 +16,7 @@ from mesh.certificates import Certificate
 from mesh.client import TenantClient
 from mesh.process import wait_until
 
+from tests.apache_kafka.conftest import access
 from tests.e2e.mesh_command import Mesh
 from tests.faults.harm import AWAIT_SECONDS, kill
 
@@ -122,19 +123,19 @@ def test_a_wrong_password_is_named_by_function_and_status(mesh: Mesh, tenant: Te
 @contextmanager
 def changed_password(mesh: Mesh, password: str) -> Iterator[None]:
     """Have another password in Kafka and in the secret."""
-    access = json.loads((mesh.home / "data" / "kafka" / "access.json").read_text())
+    username = access(mesh).username
 
     def change(to: str) -> None:
-        new = UserScramCredentialUpsertion(access["username"], ScramMechanism.SCRAM_SHA_512, to)
+        new = UserScramCredentialUpsertion(username, ScramMechanism.SCRAM_SHA_512, to)
         with closing(KafkaAdminClient(**mesh.kafka())) as admin:
-            assert admin.alter_user_scram_credentials([new]) == {access["username"]: None}
+            assert admin.alter_user_scram_credentials([new]) == {username: None}
 
     change(password)
     with changed_secret(mesh, PASSWORD, password=password):
         try:
             yield
         finally:
-            change(access["password"])
+            change(access(mesh).password)
 
 
 def test_a_password_that_is_changed_in_kafka_and_secret_takes_no_restart_of_anything(

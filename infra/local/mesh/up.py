@@ -77,6 +77,8 @@ def up(
         _refuse_changes(state, ports)
         if compose and not state.compose:
             raise MeshError("The mesh runs without containers already. To use them: mesh down, then mesh up.")
+        if state.components[0].pid is None:  # a Kafka elsewhere may have another password now
+            state.kafka_secrets |= kafka_access.publish(state)
         _restart_crashed(state, progress)
         wanted = {**state.parameters, **parameters}
         if state.sources != sources or state.parameters != wanted:
