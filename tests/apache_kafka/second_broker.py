@@ -1,12 +1,14 @@
 """A second broker of the mesh's Kafka: partitions can be on it alone, and have no leader while it is gone."""
 
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import psutil
 from kafka import KafkaAdminClient, TopicPartition
+from kafka.errors import KafkaError
 from mesh import build, process
 from mesh.process import is_running, wait_until
 
@@ -16,6 +18,7 @@ from tests.faults import harm
 NODE = 2
 NOBODY = -1
 _READY_SECONDS = 60
+_ASK_SECONDS = 0.25
 
 
 class SecondBroker:
@@ -55,38 +58,71 @@ class SecondBroker:
         )
 
 
+@contextmanager
+def second_broker(mesh: Mesh, folder: Path, topic: str, partitions: set[int]) -> Iterator[SecondBroker]:
+    """Have another broker, and these partitions on it alone; at the end they are where they were."""
+    [first] = set(leaders(mesh, topic).values())
+    second = SecondBroker(mesh, folder)
+    second.start()
+    try:
+        _move(mesh, topic, partitions, NODE)
+        yield second
+        _move(mesh, topic, partitions, first)
+    finally:
+        second.kill()
+        _await(mesh, lambda admin: NODE not in _nodes(admin))
+
+
 def leaders(mesh: Mesh, topic: str) -> dict[int, int]:
     """Return the node that leads each partition, or NOBODY."""
-    with _admin(mesh) as admin:
-        [described] = admin.describe_topics([topic])
-    return {each["partition_index"]: each["leader_id"] for each in described["partitions"]}
+    with closing(KafkaAdminClient(**mesh.kafka())) as admin:
+        return _leaders(admin, topic)
 
 
 def await_leader(mesh: Mesh, topic: str, partitions: set[int], node: int) -> None:
     """Wait until that node, or NOBODY, leads these partitions."""
-
-    def led() -> bool:
-        now = leaders(mesh, topic)
-        return {now[number] for number in partitions} == {node}
-
-    assert wait_until(led, harm.AWAIT_SECONDS)
+    _await(mesh, lambda admin: _led(admin, topic, partitions) == {node})
 
 
-def move(mesh: Mesh, topic: str, partitions: set[int], node: int) -> None:
-    """Have these partitions on that node alone, and wait until they are."""
-    with _admin(mesh) as admin:
-        places = {TopicPartition(topic, number): [node] for number in partitions}
-        answers = admin.alter_partition_reassignments(places)
-        assert not any(answers.values()), answers
-        assert wait_until(lambda: not admin.list_partition_reassignments(), harm.AWAIT_SECONDS)
-    await_leader(mesh, topic, partitions, node)
+def _move(mesh: Mesh, topic: str, partitions: set[int], node: int) -> None:
+    places = {TopicPartition(topic, number): [node] for number in partitions}
+
+    def moved(admin: KafkaAdminClient) -> bool:
+        if _led(admin, topic, partitions) == {node} and not admin.list_partition_reassignments():
+            return True
+        admin.alter_partition_reassignments(places)
+        return False
+
+    _await(mesh, moved)
 
 
-@contextmanager
-def _admin(mesh: Mesh) -> Iterator[KafkaAdminClient]:
-    """A client of its own each time: one that stays does not see brokers come and go."""
-    with closing(KafkaAdminClient(**mesh.kafka())) as admin:
-        yield admin
+def _await(mesh: Mesh, condition: Callable[[KafkaAdminClient], bool]) -> None:
+    """Wait until a broker says so, asked by a new client each time: one that stays sees none come and go."""
+
+    def said() -> bool:
+        try:
+            with closing(KafkaAdminClient(**mesh.kafka())) as admin:
+                return condition(admin)
+        except KafkaError:  # the client chose a broker that is gone, or that it does not know yet
+            return False
+
+    assert wait_until(said, harm.AWAIT_SECONDS, _ASK_SECONDS)
+
+
+def _led(admin: KafkaAdminClient, topic: str, partitions: set[int]) -> set[int]:
+    found = _leaders(admin, topic)
+    return {found[number] for number in partitions}
+
+
+def _leaders(admin: KafkaAdminClient, topic: str) -> dict[int, int]:
+    [described] = admin.describe_topics([topic])
+    return {each["partition_index"]: each["leader_id"] for each in described["partitions"]}
+
+
+def _nodes(admin: KafkaAdminClient) -> set[int]:
+    """Return the brokers that clients are told of."""
+    brokers: list[dict[str, Any]] = admin.describe_cluster()["brokers"]
+    return {each["broker_id"] for each in brokers if not each.get("is_fenced")}
 
 
 def _joining(first: dict[str, str], log: Path) -> str:

@@ -13,7 +13,7 @@ from kafka.admin import OffsetSpec
 from mesh import components, deploy, process
 from mesh.process import is_running, wait_until
 
-from tests.apache_kafka.second_broker import NOBODY, NODE, SecondBroker, await_leader, leaders, move
+from tests.apache_kafka.second_broker import NOBODY, await_leader, leaders, second_broker
 from tests.e2e.mesh_command import Mesh
 from tests.e2e.test_dead_letters import created, produce
 from tests.faults import harm
@@ -82,23 +82,15 @@ def test_partitions_are_added(mesh: Mesh, trial: Trial, admin: KafkaAdminClient)
 
 def test_half_of_the_partitions_have_no_leader(mesh: Mesh, trial: Trial, tmp_path: Path) -> None:
     """Their only broker is gone for a while: who belongs there waits, and the rest goes on."""
-    [first] = set(leaders(mesh, TOPIC).values())
     half = {number for number in leaders(mesh, TOPIC) if number % 2}
-    second = SecondBroker(mesh, tmp_path)
-    second.start()
-    try:
-        move(mesh, TOPIC, half, NODE)
+    with second_broker(mesh, tmp_path, TOPIC, half) as second:
         with trial.under_load() as load:
             second.kill()
             await_leader(mesh, TOPIC, half, NOBODY)
             load.go_on()
             assert wait_until(lambda: bool(trial.waiting()), AWAIT_SECONDS)
             second.start()
-
         verdict = trial.settle()
-        move(mesh, TOPIC, half, first)
-    finally:
-        second.kill()
     assert (verdict.wrong, verdict.errors) == ({}, {})
     assert wait_until(lambda: set(lag(mesh).values()) == {0}, AWAIT_SECONDS)
 
