@@ -28,6 +28,8 @@ from kafka_esm.poller import Poller
 from kafka_esm.source import connect
 
 _LOG = logging.getLogger("kafka_esm")
+# The kernel may give a signal to another thread, and that does not wake the first one, which is to handle it.
+_LOOK_SECONDS = 0.5
 # Beyond the drain limit: a last poll, the commit, and leaving the group.
 _CLOSE_SECONDS = 10
 
@@ -72,7 +74,8 @@ def run(mappings: Sequence[Mapping], options: RunOptions) -> None:
     threads = [threading.Thread(target=poller.run, daemon=True) for poller in pollers]
     for thread in threads:
         thread.start()
-    stop.wait()
+    while not stop.wait(_LOOK_SECONDS):
+        pass
     _LOG.info("stopping")
     for thread in threads:
         thread.join(timeout=options.drain_seconds + _CLOSE_SECONDS)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import base64
+import ctypes
 import json
 import signal
+import sys
 import time
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
+import psutil
+import pytest
 from aws_lambda_powertools.utilities.parser.models import KafkaSelfManagedEventModel
 
 SESSION_TIMEOUT_SECONDS = 2  # as conftest's start_poller sets it
@@ -137,6 +141,19 @@ def test_given_sigterm_during_an_invocation_when_it_ends_then_it_is_committed_an
     start_poller(broker, endpoint, {function: topic})
     seen = endpoint.wait_for("with what came later", lambda seen: len(seen) >= 2)
     assert [call.offsets for call in seen] == [{f"{topic}-0": [0]}, {f"{topic}-0": [1]}]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="tgkill is Linux's")
+def test_given_sigterm_reaches_another_thread_than_the_first_when_polling_then_it_stops(
+    broker: Broker, endpoint: Endpoint, start_poller: StartPoller, function: str
+) -> None:
+    """The kernel may give a process's signal to any of its threads."""
+    poller = start_poller(broker, endpoint, {function: broker.create_topic(1)})
+    poller.wait_until_polling()
+    first = poller.process.pid
+    other = next(thread.id for thread in psutil.Process(first).threads() if thread.id != first)
+    assert ctypes.CDLL(None).tgkill(first, other, signal.SIGTERM) == 0
+    assert poller.process.wait(timeout=20) == 0
 
 
 def test_given_sigkill_during_an_invocation_when_started_again_then_the_batch_is_delivered_again(
