@@ -30,7 +30,8 @@ class SecondBroker:
         settings = _read(Path(first))
         cluster = _read(Path(settings["log.dirs"]) / "meta.properties")["cluster.id"]
         self._settings.write_text(_joining(settings, folder / "log"))
-        self._run_tool("format", "--cluster-id", cluster, "--config", str(self._settings))
+        # By = and not as a word of its own: an id may begin with a dash.
+        self._format(f"--cluster-id={cluster}", f"--config={self._settings}")
 
     def start(self) -> None:
         """Start it, and wait until the cluster has it."""
@@ -49,13 +50,15 @@ class SecondBroker:
         self.process.kill()
         assert wait_until(lambda: not is_running(self.process), harm.AWAIT_SECONDS)
 
-    def _run_tool(self, *words: str) -> None:
-        subprocess.run(
-            [*self._java, "kafka.tools.StorageTool", *words],
+    def _format(self, *options: str) -> None:
+        done = subprocess.run(
+            [*self._java, "kafka.tools.StorageTool", "format", *options],
             env=build.base_environment(),
             capture_output=True,
-            check=True,
+            text=True,
+            check=False,
         )
+        assert done.returncode == 0, done.stderr
 
 
 @contextmanager
