@@ -76,4 +76,4 @@ def test_a_client_with_a_certificate_is_let_in(options: Options, authority: Part
 @pytest.mark.parametrize("client", [None, issue("stranger")], ids=["no certificate", "a stranger's"])
 def test_a_client_without_one_is_refused_and_told_so(options: Options, client: Party | None) -> None:
     with pytest.raises(KafkaError, match=r"\(Kafka does not accept the certificate of KafkaClient.*: \w+"):
-        KafkaAdminClient(**options(client), bootstrap_timeout_ms=1000)
+        KafkaAdminClient(**options(client), bootstrap_timeout_ms=3000)

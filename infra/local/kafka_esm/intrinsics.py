@@ -43,7 +43,10 @@ class Scope:
     resources: Mapping[str, Any] = field(default_factory=dict)
 
 
-class _Loader(yaml.SafeLoader):
+_SafeLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast
+
+
+class _Loader(_SafeLoader):  # type: ignore[valid-type, misc]
     """YAML with CloudFormation's short tags: `!Sub x` is read as `{"Fn::Sub": "x"}`."""
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import re
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -42,6 +43,11 @@ _COMMIT_MS = 2_000
 _LOOKUP_MS = 5_000
 # No retry helps against these.
 _DENIED = (AuthorizationError, SaslAuthenticationFailedError, UnsupportedSaslMechanismError)
+# What OpenSSL says when one side does not accept the other's certificate, and what is to be done.
+_REMEDIES = {
+    "CERTIFICATE_VERIFY_FAILED": "name the broker's authority by SERVER_ROOT_CA_CERTIFICATE",
+    "ALERT_(BAD_CERTIFICATE|CERTIFICATE_|UNKNOWN_CA)": "name a certificate by CLIENT_CERTIFICATE_TLS_AUTH",
+}
 _CLOSE_MS = 3_000
 # For how long no broker may be connected before the connection counts as lost.
 _LOST_AFTER_SECONDS = 1.5
@@ -107,21 +113,24 @@ class _Client(KafkaNetClient):  # type: ignore[misc]  # kafka-python is not type
     def _note(self, exc: Exception) -> None:
         if isinstance(exc, _DENIED):
             self._denied = exc
-        self._trouble = exc
+        if not _remedy(self._trouble):  # a later attempt may have been cut short
+            self._trouble = exc
 
     def explained(self, exc: KafkaError) -> KafkaError:
         """Return an error that also says what the last connection broke with."""
         if self._trouble is None:
             return exc
-        remedy = ""
-        if "CERTIFICATE_VERIFY_FAILED" in str(self._trouble):
-            remedy = "; name the authority of the broker's certificate by SERVER_ROOT_CA_CERTIFICATE"
-        return KafkaConnectionError(f"{exc} ({self._trouble}{remedy})")
+        return KafkaConnectionError(f"{exc} ({self._trouble}{_remedy(self._trouble)})")
 
     def raise_if_denied(self) -> None:
         """Raise what a broker said to the credentials, if it refused them."""
         if self._denied is not None:
             raise CredentialsRefused(f"Kafka refuses the credentials: {self._denied}") from self._denied
+
+
+def _remedy(trouble: Exception | None) -> str:
+    found = (remedy for said, remedy in _REMEDIES.items() if re.search(said, str(trouble)))
+    return "".join(f"; {remedy}" for remedy in found)
 
 
 def _give_up(connection: Any) -> None:

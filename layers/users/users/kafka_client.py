@@ -168,14 +168,14 @@ class Connections:
         """Return an error that also says what the last connection broke with, if it did."""
         if self._trouble is None:
             return error
-        said, why = " ".join(map(str, error.args)), _why(self._trouble)
+        said, why = " ".join(map(str, error.args)), _refusal(self._trouble) or str(self._trouble)
         return error if why in said else type(error)(f"{said} ({why})")
 
     def _note(self, outcome: object) -> None:
-        """Remember a failure until a connection succeeds; refused credentials before what comes after."""
+        """Remember a failure until a connection succeeds: a refusal, before what attempts after it end by."""
         if not isinstance(outcome, Exception):
             self._trouble = None
-        elif not isinstance(self._trouble, SaslAuthenticationFailedError):
+        elif self._trouble is None or _refusal(outcome) or not _refusal(self._trouble):
             self._trouble = outcome
 
 
@@ -185,7 +185,8 @@ def _give_up(connection: Any) -> None:
         connection.close(KafkaTimeoutError(f"no connection was made within {_HANDSHAKE_SECONDS} s"))
 
 
-def _why(trouble: Exception) -> str:
+def _refusal(trouble: Exception) -> str:
+    """Return which side refused the other, and how; nothing if the connection failed for another reason."""
     if isinstance(trouble, SaslAuthenticationFailedError):
         return "Kafka refuses the username or password of KafkaSecretArn"
     if found := _NOT_VERIFIED.search(str(trouble)):
@@ -194,4 +195,4 @@ def _why(trouble: Exception) -> str:
         return f"the broker's certificate is refused: {found[1]}{remedy}"
     if found := _NOT_TRUSTED.search(str(trouble)):
         return f"Kafka does not accept the certificate of KafkaClientCertificateSecretArn: {found[1]}"
-    return str(trouble)
+    return ""

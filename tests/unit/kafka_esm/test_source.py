@@ -12,6 +12,7 @@ from kafka.errors import (
     GroupAuthorizationFailedError,
     KafkaConnectionError,
     KafkaError,
+    KafkaTimeoutError,
     TopicAuthorizationFailedError,
 )
 from kafka.structs import MemberState, TopicPartition
@@ -192,7 +193,22 @@ def test_given_a_broker_that_never_answers_to_tls_when_connecting_then_it_is_giv
         connect(mapping(holds_still), 6, security)
 
 
-def test_given_a_certificate_that_is_not_trusted_when_explained_then_the_remedy_is_named() -> None:
+@pytest.mark.parametrize(
+    ("said", "named"),
+    [
+        ("Handshake failed: [SSL: CERTIFICATE_VERIFY_FAILED] no issuer", "SERVER_ROOT_CA_CERTIFICATE"),
+        ("[SSL: SSLV3_ALERT_BAD_CERTIFICATE] sslv3 alert bad certificate", "CLIENT_CERTIFICATE_TLS_AUTH"),
+        ("[SSL: TLSV13_ALERT_CERTIFICATE_REQUIRED] required", "CLIENT_CERTIFICATE_TLS_AUTH"),
+        ("[SSL: TLSV1_ALERT_UNKNOWN_CA] tlsv1 alert unknown ca", "CLIENT_CERTIFICATE_TLS_AUTH"),
+    ],
+)
+def test_given_a_certificate_that_is_not_accepted_when_explained_then_the_remedy_is_named(
+    said: str, named: str
+) -> None:
     client = source._Client.__new__(source._Client)
-    client._trouble = KafkaConnectionError("Handshake failed: [SSL: CERTIFICATE_VERIFY_FAILED] no issuer")
-    assert "SERVER_ROOT_CA_CERTIFICATE" in str(client.explained(KafkaError("no broker")))
+    client._denied = client._trouble = None
+    client._note(KafkaConnectionError(said))
+    client._note(KafkaTimeoutError("cut short by the end of the attempts"))
+    explained = str(client.explained(KafkaError("no broker")))
+    assert said in explained
+    assert named in explained

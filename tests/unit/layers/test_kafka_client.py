@@ -185,13 +185,25 @@ def test_given_a_connection_that_was_made_then_an_error_stands_for_itself() -> N
     assert connections.explained(error) is error
 
 
-def test_given_credentials_that_are_refused_then_what_fails_after_them_does_not_hide_it() -> None:
+@pytest.mark.parametrize(
+    ("refusal", "said"),
+    [
+        (SaslAuthenticationFailedError("wrong"), "refuses the username or password"),
+        (
+            KafkaConnectionError("[SSL] sslv3 alert certificate unknown (_ssl.c:2580)"),
+            "does not accept the certificate",
+        ),
+    ],
+)
+def test_given_a_refusal_then_what_attempts_after_it_end_by_does_not_hide_it(
+    refusal: Exception, said: str
+) -> None:
     connections = Connections()
-    connections._note(SaslAuthenticationFailedError("wrong"))
+    connections._note(refusal)
     connections._note(KafkaTimeoutError("not within 143 ms"))
     explained = connections.explained(KafkaTimeoutError("Unable to bootstrap"))
     assert isinstance(explained, KafkaTimeoutError)
-    assert "refuses the username or password" in str(explained)
+    assert said in str(explained)
 
 
 def test_given_no_broker_when_a_client_is_made_then_its_error_says_why() -> None:
