@@ -9,15 +9,15 @@ from typing import Any
 import psutil
 from kafka import KafkaAdminClient, TopicPartition
 from kafka.errors import KafkaError
-from mesh import build, process
+from mesh import build, components, process
 from mesh.process import is_running, wait_until
+from mesh.state import Component
 
 from tests.e2e.mesh_command import Mesh
 from tests.faults import harm
 
 NODE = 2
 NOBODY = -1
-_READY_SECONDS = 60
 _ASK_SECONDS = 0.25
 
 
@@ -29,21 +29,17 @@ class SecondBroker:
         self._settings, self._log = folder / "server.properties", folder / "broker.log"
         settings = _read(Path(first))
         cluster = _read(Path(settings["log.dirs"]) / "meta.properties")["cluster.id"]
-        self._settings.write_text(_joining(settings, folder / "log"))
+        own = _joining(settings, folder / "log")
+        self._settings.write_text("".join(f"{name}={value}\n" for name, value in own.items()))
+        self._address = own["listeners"].rpartition("//")[2]
         # By = and not as a word of its own: an id may begin with a dash.
         self._format(f"--cluster-id={cluster}", f"--config={self._settings}")
 
     def start(self) -> None:
         """Start it, and wait until the cluster has it."""
-        began = self._log.stat().st_size if self._log.exists() else 0
         command = [*self._java, "kafka.Kafka", str(self._settings)]
         self.process: psutil.Process = process.start(command, build.base_environment(), self._log)
-
-        def ready() -> bool:
-            assert is_running(self.process), self._log.read_text()
-            return "Kafka Server started" in self._log.read_text()[began:]
-
-        assert wait_until(ready, _READY_SECONDS), self._log.read_text()
+        components.wait_ready(Component(components.KAFKA, self._address, self.process.pid, str(self._log)))
 
     def kill(self) -> None:
         """Kill it, and wait until it is gone."""
@@ -128,7 +124,7 @@ def _nodes(admin: KafkaAdminClient) -> set[int]:
     return {each["broker_id"] for each in brokers if not each.get("is_fenced")}
 
 
-def _joining(first: dict[str, str], log: Path) -> str:
+def _joining(first: dict[str, str], log: Path) -> dict[str, str]:
     """Return the settings of a broker that joins the first one's cluster, and controls nothing."""
     listeners = ",".join(
         f"{name}://127.0.0.1:{process.free_port()}"
@@ -142,7 +138,7 @@ def _joining(first: dict[str, str], log: Path) -> str:
         "listeners": listeners,
         "advertised.listeners": listeners,
     }
-    return "".join(f"{name}={value}\n" for name, value in {**first, **own}.items())
+    return {**first, **own}
 
 
 def _read(properties: Path) -> dict[str, str]:
