@@ -1,6 +1,7 @@
 """The recipe of docs/localstack.md for a LocalStack that runs already: its lines, run as they are written."""
 
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -64,7 +65,8 @@ def test_by_samlocal_a_user_is_created_and_found(environment: dict[str, str], tm
 
     [stack] = aws.client("cloudformation", url).describe_stacks(StackName="event-mesh")["Stacks"]
     api = next(each["OutputValue"] for each in stack["Outputs"] if each["OutputKey"] == "ApiId")
-    polling = process.start(["bash", "-c", f"exec {poll}"], environment, paths.LOGS / "kafka-esm.log")
+    there = f"cd {shlex.quote(str(checkout))} && exec {poll}"
+    polling = process.start(["bash", "-c", there], environment, paths.LOGS / "kafka-esm.log")
     try:
         with TenantClient(f"{url}/_aws/execute-api/{api}/v1", "tenant-a", "Bearer tenant-a:me") as client:
             created = client.create("ada@x.dev", "Ada", "bakes bread")
