@@ -26,10 +26,10 @@ _MAVEN_VARIABLES = ("JAVA_HOME", "MAVEN_ARGS", "MAVEN_OPTS")
 _JVM = (
     "-Xmx384m",
     "-XX:+UseSerialGC",
+    "-XX:TieredStopAtLevel=1",  # half the processor time to start; faster code would pay off after hours
     "-XX:+ExitOnOutOfMemoryError",
     f"-Dlog4j2.configurationFile={PROJECT / 'log4j2.properties'}",
 )
-_BRIEF = ("-XX:TieredStopAtLevel=1",)  # for what ends within a second
 _BROKER = "BROKER"  # the listener that Kafka talks to itself by, where transactions need it
 _CONTROLLER = "CONTROLLER"
 _SETTINGS = {
@@ -200,7 +200,7 @@ def _format(folder: Path, settings: Path, access: Access) -> None:
     private.write(arguments, "\n".join(words))
     try:
         done = subprocess.run(
-            _java(*_JVM, *_BRIEF, "kafka.tools.StorageTool", f"@{arguments}"),
+            _java(*_JVM, "kafka.tools.StorageTool", f"@{arguments}"),
             env=build.base_environment(),
             stdin=subprocess.DEVNULL,
             capture_output=True,
