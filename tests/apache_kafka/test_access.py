@@ -58,28 +58,34 @@ def other_certificate(mesh: Mesh, certificate: Certificate) -> Iterator[None]:
         keystore.write_text(before)
 
 
+def create(tenant: TenantClient) -> None:
+    tenant.create(f"{uuid4().hex}@x.dev", "Ada", "waits")
+
+
 @contextmanager
-def restarted_broker(mesh: Mesh) -> Iterator[None]:
-    """Cut every connection, so that all connect anew; `mesh up` waits in vain for those that cannot."""
+def restarted_broker(mesh: Mesh, tenant: TenantClient) -> Iterator[None]:
+    """Have all connect anew: create_user by another client, for its own fails while the broker is away."""
     kill(mesh, "kafka")
+    create(tenant)
     starting = mesh.start("up")
     try:
         assert wait_until(lambda: mesh.component("kafka")["state"] == "running", AWAIT_SECONDS, 0.5)
         yield
     finally:
+        starting.terminate()  # it waits for a poller that may not be let in
         starting.communicate()
 
 
 def said(mesh: Mesh, tenant: TenantClient, reason: str) -> bool:
     """Whether create_user names it as the reason why an event is left to the relay; it is asked once more."""
-    tenant.create(f"{uuid4().hex}@x.dev", "Ada", "waits")
+    create(tenant)
     lines = [line for line in mesh.run("logs", "create_user").splitlines() if tenant.tenant in line]
     left = [each for each in map(json.loads, lines) if each["message"] == "event left to the relay"]
     return any(reason in each["reason"] for each in left)
 
 
 def assert_all_is_well_again(mesh: Mesh, tenant: TenantClient) -> None:
-    with restarted_broker(mesh):
+    with restarted_broker(mesh, tenant):
         assert wait_until(lambda: mesh.status()["state"] == "running", AWAIT_SECONDS, 0.5)
     assert wait_until(lambda: mesh.status()["outbox"]["size"] == 0, AWAIT_SECONDS)
     everybody = {user["id"] for user in tenant.users()}
@@ -102,7 +108,7 @@ def assert_all_is_well_again(mesh: Mesh, tenant: TenantClient) -> None:
 def test_a_certificate_that_is_not_valid_is_named_by_function_and_status(
     mesh: Mesh, tenant: TenantClient, certificate: Certificate, why: str
 ) -> None:
-    with other_certificate(mesh, certificate), restarted_broker(mesh):
+    with other_certificate(mesh, certificate), restarted_broker(mesh, tenant):
         refused = f"the broker's certificate is refused: {why}"
         assert wait_until(partial(said, mesh, tenant, refused), AWAIT_SECONDS, _EVERY)
         assert wait_until(lambda: why in mesh.run("status", code=1), AWAIT_SECONDS)
@@ -111,7 +117,7 @@ def test_a_certificate_that_is_not_valid_is_named_by_function_and_status(
 
 
 def test_a_wrong_password_is_named_by_function_and_status(mesh: Mesh, tenant: TenantClient) -> None:
-    with changed_secret(mesh, PASSWORD, password="wrong"), restarted_broker(mesh):
+    with changed_secret(mesh, PASSWORD, password="wrong"), restarted_broker(mesh, tenant):
         refused = "Kafka refuses the username or password of KafkaSecretArn"
         assert wait_until(partial(said, mesh, tenant, refused), AWAIT_SECONDS, _EVERY)
         shown = "Kafka refuses the credentials"
@@ -146,7 +152,7 @@ def test_a_password_that_is_changed_in_kafka_and_secret_takes_no_restart_of_anyt
     with changed_password(mesh, "n3w"):
         tenant.create("ada@x.dev", "Ada", "goes on")
         assert wait_until(partial(tenant.finds, "goes on"), AWAIT_SECONDS)
-        with restarted_broker(mesh):
+        with restarted_broker(mesh, tenant):
             tenant.create("bob@x.dev", "Bob", "waits")
             assert wait_until(partial(tenant.finds, "waits"), AWAIT_SECONDS)
         assert mesh.component("poller")["pid"] == poller

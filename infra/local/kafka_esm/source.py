@@ -89,8 +89,9 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-pytho
 class _Client(KafkaNetClient):  # type: ignore[misc]  # kafka-python is not typed
     """Notes why a broker cannot be connected, and above all that it refused the credentials.
 
-    kafka-python connects again and again until it times out, and then only says that it did; and for a broker
-    that takes a connection and never answers to TLS, it waits for ever.
+    kafka-python connects again and again until it times out, and then only says that it did; what a broker
+    says at last, before it hangs up, it may throw away; and for one that never answers to TLS it waits for
+    ever.
     """
 
     def __init__(self, **config: Any) -> None:
@@ -104,6 +105,7 @@ class _Client(KafkaNetClient):  # type: ignore[misc]  # kafka-python is not type
             known = manager._conns.get(node_id)
             made = connection(node_id, *args, **options)
             if made is not known:
+                _hear_out(made)
                 made.init_future.add_errback(self._note)
                 net.call_later(_HANDSHAKE_SECONDS, lambda: _give_up(made))
             return made
@@ -131,6 +133,23 @@ class _Client(KafkaNetClient):  # type: ignore[misc]  # kafka-python is not type
 def _remedy(trouble: Exception | None) -> str:
     found = (remedy for said, remedy in _REMEDIES.items() if re.search(said, str(trouble)))
     return "".join(f"; {remedy}" for remedy in found)
+
+
+def _hear_out(connection: Any) -> None:
+    """Let data count before the end that came with it: it may be why the broker hangs up."""
+    made = connection.connection_made
+
+    def listening(transport: Any) -> None:
+        receive = transport._sock_recv
+
+        def heard() -> tuple[bytes, Exception | None]:
+            data, error = receive()
+            return data, None if data else error  # who has hung up is found to have done so again
+
+        transport._sock_recv = heard
+        made(transport)
+
+    connection.connection_made = listening
 
 
 def _give_up(connection: Any) -> None:

@@ -130,8 +130,8 @@ def _tls(root_ca: _Secret | None, certificate: _Secret | None) -> ssl.SSLContext
 class Connections:
     """Makes kafka-python's network client (`kafka_client=`), and knows why it does not connect.
 
-    kafka-python tries again and again until it times out, and then only says that it did; and for a broker
-    that takes a connection and never answers to TLS, it waits for ever.
+    kafka-python tries again and again until it times out, and then only says that it did; what a broker says
+    at last, before it hangs up, it may throw away; and for one that never answers to TLS it waits for ever.
     """
 
     def __init__(self) -> None:
@@ -147,6 +147,7 @@ class Connections:
             known = manager._conns.get(node_id)
             connection = get_connection(node_id, *args, **options)
             if connection is not known:
+                _hear_out(connection)
                 connection.init_future.add_both(self._note)
                 client._net.call_later(_HANDSHAKE_SECONDS, lambda: _give_up(connection))
             return connection
@@ -177,6 +178,23 @@ class Connections:
             self._trouble = None
         elif self._trouble is None or _refusal(outcome) or not _refusal(self._trouble):
             self._trouble = outcome
+
+
+def _hear_out(connection: Any) -> None:
+    """Let data count before the end that came with it: it may be why the broker hangs up."""
+    made = connection.connection_made
+
+    def listening(transport: Any) -> None:
+        receive = transport._sock_recv
+
+        def heard() -> tuple[bytes, Exception | None]:
+            data, error = receive()
+            return data, None if data else error  # who has hung up is found to have done so again
+
+        transport._sock_recv = heard
+        made(transport)
+
+    connection.connection_made = listening
 
 
 def _give_up(connection: Any) -> None:

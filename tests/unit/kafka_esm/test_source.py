@@ -22,6 +22,8 @@ from kafka_esm.errors import AccessDenied
 from kafka_esm.mapping import Mapping, StartingPosition, Target
 from kafka_esm.source import Change, Source, connect
 
+from tests.refusing_broker import refusing_broker
+
 
 def mapping(address: str = "h:1", position: StartingPosition = "LATEST") -> Mapping:
     return Mapping(Target("f", 3), (address,), "t", "g", 100, 0.5, position)
@@ -174,6 +176,14 @@ def test_given_a_handshake_that_fails_when_connecting_then_the_error_says_how(
     security = {"security_protocol": "SSL", "ssl_context": ssl.create_default_context()}
     with pytest.raises(KafkaError, match=r"Unable to bootstrap .*Handshake failed"):
         connect(mapping(hangs_up), 6, security)
+
+
+def test_given_a_broker_that_hangs_up_with_its_refusal_when_connecting_then_access_is_denied(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(source, "_BOOTSTRAP_MS", 300)
+    with refusing_broker() as address, pytest.raises(AccessDenied, match="Kafka refuses the credentials"):
+        connect(mapping(address), 6, {})
 
 
 @pytest.fixture

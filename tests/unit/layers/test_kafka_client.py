@@ -18,6 +18,7 @@ from users.kafka_client import Connections, KafkaAccessError, access_options
 from users.settings import KafkaSettings
 
 from tests.certificates import Party, issue, server, shake_hands
+from tests.refusing_broker import refusing_broker
 
 CANARY = "canary-3f9b"
 Options = Callable[..., dict[str, Any]]
@@ -211,6 +212,14 @@ def test_given_no_broker_when_a_client_is_made_then_its_error_says_why() -> None
         KafkaProducer(
             bootstrap_servers=f"127.0.0.1:{free_port()}", bootstrap_timeout_ms=500, kafka_client=Connections()
         )
+
+
+def test_given_a_broker_that_hangs_up_with_its_answer_when_a_client_is_made_then_its_error_says_why() -> None:
+    with (
+        refusing_broker() as address,
+        pytest.raises(KafkaTimeoutError, match="refuses the username or password"),
+    ):
+        KafkaProducer(bootstrap_servers=address, bootstrap_timeout_ms=500, kafka_client=Connections())
 
 
 def test_given_the_lowest_log_level_when_secrets_are_read_then_they_are_not_in_the_log(
