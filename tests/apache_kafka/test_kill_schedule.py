@@ -4,6 +4,7 @@ import os
 import random
 import time
 from collections import Counter
+from contextlib import suppress
 
 import psutil
 import pytest
@@ -27,7 +28,8 @@ def kill_a_worker(mesh: Mesh, chance: random.Random) -> None:
     """Kill a process that runs a function."""
     workers: list[psutil.Process] = process(mesh, "aws").children(recursive=True)
     if workers:
-        chance.choice(workers).kill()
+        with suppress(psutil.NoSuchProcess):  # it has just ended by itself
+            chance.choice(workers).kill()
 
 
 @pytest.mark.timeout(SECONDS + 600)
