@@ -4,6 +4,7 @@ import os
 import random
 import time
 from collections import Counter
+from collections.abc import Iterator
 from contextlib import suppress
 
 import psutil
@@ -20,8 +21,14 @@ PER_SECOND = 28  # aimed at, so that 20 are left while things fail
 SECONDS = float(os.environ.get("KILL_SECONDS", "300"))
 LONGEST_OUTAGE, LONGEST_PAUSE = 5.0, 8.0  # seconds
 
-COMPONENTS = ("kafka", "kafka", "poller", "qdrant", "schedule")  # the broker twice as often
 WORKER = "worker"
+VICTIMS = ("kafka", "kafka", "poller", "qdrant", "schedule", WORKER)  # the broker twice as often
+
+
+def victims(chance: random.Random) -> Iterator[str]:
+    """Yield whom to kill, without end: round by round everybody, in any order."""
+    while True:
+        yield from chance.sample(VICTIMS, len(VICTIMS))
 
 
 def kill_a_worker(mesh: Mesh, chance: random.Random) -> None:
@@ -43,8 +50,9 @@ def test_of_those_who_were_created_while_everything_was_killed_at_random_none_is
     began = time.monotonic()
     with Waits(api_url, trial) as waits:
         with trial.under_load():
-            while time.monotonic() - began < SECONDS:
-                victim = chance.choice((*COMPONENTS, WORKER))
+            for victim in victims(chance):
+                if time.monotonic() - began > SECONDS:
+                    break
                 killed[victim] += 1
                 if victim == WORKER:
                     kill_a_worker(mesh, chance)
