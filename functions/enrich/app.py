@@ -1,17 +1,23 @@
 """Kafka topic `user.events` to Qdrant: embed each created user and make it searchable."""
 
 from collections.abc import Sequence
+from functools import cache
 
+import boto3
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.data_classes import KafkaEvent, event_source
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from users import dead_letters
+from users.attempts import TIMEOUTS, Attempts
 from users.dead_letters import Poison
 from users.events import PoisonRecordError, Reason, UserCreated, parse
 from users.received import Received, received
-from vectors.embedder import embed
+from users.settings import StoreSettings
+from vectors.embedder import embed, open_model
+from vectors.errors import UnavailableError
 from vectors.index import Entry, user_index
+from vectors.settings import settings
 
 logger = Logger()
 metrics = Metrics()
@@ -29,9 +35,19 @@ def lambda_handler(event: KafkaEvent, context: LambdaContext) -> None:
     letters come last, a Qdrant that fails does not make them twice.
     """
     good, poison = sorted_out(event)
-    poison += index(good)
+    unindexed: list[Poison] = []
+    if good:
+        open_model(), user_index()  # before the batch counts as begun: what fails here is no record's fault
+        unindexed = attempts().process(good, index, context.get_remaining_time_in_millis, UnavailableError)
     dead_letters.send(poison)
-    report(users=len(good), poison=poison)
+    report(users=len(good) - len(unindexed), dead_letters=len(poison) + len(unindexed))
+
+
+@cache
+def attempts() -> Attempts:
+    """Return the execution environment's notes on batches."""
+    client = boto3.client("dynamodb", config=TIMEOUTS)
+    return Attempts(client, StoreSettings.read().table_name, settings().qdrant_collection)
 
 
 def sorted_out(event: KafkaEvent) -> tuple[list[Good], list[Poison]]:
@@ -48,8 +64,6 @@ def sorted_out(event: KafkaEvent) -> tuple[list[Good], list[Poison]]:
 
 def index(good: Sequence[Good]) -> list[Poison]:
     """Make users searchable, with one embedding call and one upsert; return those that Qdrant refuses."""
-    if not good:
-        return []
     vectors = embed([text_of(user) for _, user in good])
     refused = user_index().upsert(
         [entry(user, vector) for (_, user), vector in zip(good, vectors, strict=True)]
@@ -58,21 +72,11 @@ def index(good: Sequence[Good]) -> list[Poison]:
     return [Poison(good[position][0], error) for position in refused]
 
 
-def report(users: int, poison: Sequence[Poison]) -> None:
-    """Count what was done, and name every dead letter: somebody has to look at it."""
-    for (topic, partition, offset, _), error in poison:
-        logger.error(
-            "dead letter sent",
-            topic=topic,
-            partition=partition,
-            offset=offset,
-            reason=error.reason,
-            error=str(error),
-        )
-    refused = sum(error.reason == Reason.REFUSED for _, error in poison)
-    metrics.add_metric("UsersIndexed", MetricUnit.Count, users - refused)
-    metrics.add_metric("DeadLetters", MetricUnit.Count, len(poison))
-    logger.info("batch indexed", users=users - refused, dead_letters=len(poison))
+def report(users: int, dead_letters: int) -> None:
+    """Count what was done."""
+    metrics.add_metric("UsersIndexed", MetricUnit.Count, users)
+    metrics.add_metric("DeadLetters", MetricUnit.Count, dead_letters)
+    logger.info("batch indexed", users=users, dead_letters=dead_letters)
 
 
 def text_of(user: UserCreated) -> str:

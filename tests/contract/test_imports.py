@@ -17,7 +17,7 @@ TOOLS = {"hypothesis", "kafka_esm", "moto", "pytest", "typer", "uvicorn"}
         ("create_user", {*HTTP, "boto3", "kafka", "users"}, VECTOR),
         ("list_users", {*HTTP, "boto3", "users"}, {*VECTOR, "kafka"}),
         ("search", {*HTTP, "boto3", "fastembed", "qdrant_client", "vectors"}, {"kafka", "users"}),
-        ("enrich", {"fastembed", "qdrant_client", "users", "vectors"}, {*HTTP, "boto3", "kafka"}),
+        ("enrich", {"boto3", "fastembed", "qdrant_client", "users", "vectors"}, {*HTTP, "kafka"}),
     ],
 )
 def test_given_a_function_when_imported_then_only_what_it_needs_is_loaded(

@@ -26,6 +26,7 @@ SETTINGS_OF: dict[str, type[BaseModel]] = {
     "tenant_auth.dynamodb": TenantRoleSettings,
     "tenant_auth.rate_limit": RateLimitSettings,
     "users.outbox": StoreSettings,
+    "users.attempts": StoreSettings,
     "users.publisher": UserEventsSettings,
     "users.dead_letters": DeadLetterSettings,
     "vectors.index": VectorsSettings,

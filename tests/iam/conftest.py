@@ -24,6 +24,8 @@ ROLES = {
     "search": "SearchTenantRole",
 }
 
+ENRICH_ROLE = "EnrichRole"
+
 _SOURCES = Path(__file__).parent / "emulator"
 _TARGET = paths.CACHE / "iam"
 _BUILD_SECONDS = 900
@@ -72,7 +74,7 @@ def function_keys(endpoint: str, root: Any) -> dict[str, str]:
     iam = boto3.client("iam", endpoint_url=endpoint, region_name=REGION, **ROOT)
     iam.create_user(UserName="function")
     iam.put_user_policy(UserName="function", PolicyName="assume", PolicyDocument=json.dumps(_assume()))
-    for logical_id in ROLES.values():
+    for logical_id in (*ROLES.values(), ENRICH_ROLE):
         trust = {
             "Version": "2012-10-17",
             "Statement": [
@@ -84,7 +86,8 @@ def function_keys(endpoint: str, root: Any) -> dict[str, str]:
             ],
         }
         iam.create_role(RoleName=logical_id, AssumeRolePolicyDocument=json.dumps(trust))
-        (policy,) = sam.resources("AWS::IAM::Role")[logical_id]["Policies"]
+        policies = sam.resources("AWS::IAM::Role")[logical_id]["Policies"]
+        (policy,) = [each for each in policies if "dynamodb:" in str(each)]
         iam.put_role_policy(
             RoleName=logical_id,
             PolicyName="users",
@@ -92,6 +95,23 @@ def function_keys(endpoint: str, root: Any) -> dict[str, str]:
         )
     key = iam.create_access_key(UserName="function")["AccessKey"]
     return {"AWS_ACCESS_KEY_ID": key["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"]}
+
+
+@pytest.fixture
+def enrich(endpoint: str, function_keys: dict[str, str]) -> Any:
+    """DynamoDB as enrich reaches it, by its own role."""
+    key, secret = function_keys.values()
+    reached = {"endpoint_url": endpoint, "region_name": REGION}
+    sts = boto3.client("sts", **reached, aws_access_key_id=key, aws_secret_access_key=secret)
+    role = f"arn:aws:iam::{ACCOUNT}:role/{ENRICH_ROLE}"
+    given = sts.assume_role(RoleArn=role, RoleSessionName="enrich")["Credentials"]
+    return boto3.client(
+        "dynamodb",
+        **reached,
+        aws_access_key_id=given["AccessKeyId"],
+        aws_secret_access_key=given["SecretAccessKey"],
+        aws_session_token=given["SessionToken"],
+    )
 
 
 @pytest.fixture(params=ROLES)

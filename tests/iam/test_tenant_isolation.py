@@ -12,9 +12,13 @@ from botocore.exceptions import ClientError
 from tenant_auth.dynamodb import tenant_dynamodb
 from tenant_auth.rate_limit import RateLimiter
 from tenant_auth.settings import RateLimitSettings
+from users.attempts import Attempts
+from users.errors import UnavailableError
+from users.events import Record
 from users.idempotency import IdempotentRequests
 from users.model import NewUser, User
 from users.outbox import Outbox
+from users.received import Received
 from users.store import UserStore
 
 from tests import sam
@@ -164,3 +168,21 @@ def test_every_function_may_count_its_requests(function: str) -> None:
     )
     taken = [RateLimiter(settings, tenant_dynamodb).take(OWN, function) for _ in range(3)]
     assert all(quota and quota.admitted for quota in taken)
+
+
+def test_everything_that_enrich_does_with_its_notes_is_allowed_and_no_tenants_item_is(
+    enrich: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    attempts = Attempts(enrich, TABLE, "index")
+    batch = [(Received("user.events", 0, offset, Record(b"k", b"v", [])), None) for offset in range(2)]
+
+    def fail(_: object) -> Any:
+        raise MemoryError
+
+    for _ in range(3):
+        with pytest.raises(MemoryError):
+            attempts.process(batch, fail, lambda: 60_000, UnavailableError)
+    assert attempts.process(batch, lambda _: [], lambda: 60_000, UnavailableError) == []
+    assert "DynamoDB did not note" not in caplog.text
+    assert not [name for name, call in operations(OWN).items() if is_allowed(call, enrich)]
+    assert not [name for name, call in OUTSIDE.items() if is_allowed(call, enrich)]

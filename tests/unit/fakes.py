@@ -146,6 +146,9 @@ class FakeModel:
         self.loaded.append((name, options))
         return self
 
+    def token_count(self, text: str) -> int:
+        return len(text.split())
+
     def embed(self, texts: Sequence[str], batch_size: int) -> Iterator[np.ndarray[Any, Any]]:
         self.calls.append(list(texts))
         return map(bag_of_words, texts)

@@ -5,6 +5,7 @@ Neither the project's environment nor its sources are there: what a function for
 
 import json
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -21,8 +22,10 @@ from mesh.errors import MeshError
 _PROVIDED = "boto3"  # Lambda's Python runtimes have it, with what it requires
 
 _INVOKE = """
-import importlib, json, sys, types
+import importlib, json, resource, sys, types
 given = json.load(sys.stdin)
+for name, limit in given["limits"].items():
+    resource.setrlimit(getattr(resource, name), (limit, limit))
 sys.path[:0] = given["path"]
 context = types.SimpleNamespace(
     function_name=given["function"],
@@ -85,15 +88,19 @@ def environment(function: str, variables: Mapping[str, str]) -> dict[str, str]:
 
 
 def invoke(
-    logical_id: str, runtime: Path, events: Sequence[Mapping[str, Any]], variables: Mapping[str, str]
+    logical_id: str,
+    runtime: Path,
+    events: Sequence[Mapping[str, Any]],
+    variables: Mapping[str, str],
+    limits: Mapping[str, int] | None = None,
 ) -> dict[str, Any]:
-    """Start a function and give it events, one after the other.
+    """Start a function and give it events, one after the other; `limits` are setrlimit's, by their names.
 
     Returns its `answers`, each with `answer` or `error` and `message`, the `files` that it has loaded, and
     its `log`.
 
     Raises:
-        MeshError: the function could not be imported.
+        MeshError: the function could not be imported, or its process was killed.
 
     """
     with tempfile.NamedTemporaryFile("r") as output:
@@ -102,6 +109,7 @@ def invoke(
             "function": logical_id,
             "events": events,
             "output": output.name,
+            "limits": limits or {},
         }
         done = subprocess.run(
             command(_INVOKE),
@@ -112,6 +120,8 @@ def invoke(
             text=True,
             check=False,
         )
+        if done.returncode < 0:
+            raise MeshError(f"{logical_id} was killed: {signal.strsignal(-done.returncode)}")
         if done.returncode:
             raise MeshError(f"{logical_id} does not start by itself:\n{done.stderr}")
         return {**json.load(output), "log": done.stdout + done.stderr}

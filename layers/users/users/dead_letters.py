@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 from functools import cache, partial
 from typing import TYPE_CHECKING, NamedTuple
 
+from aws_lambda_powertools import Logger
+
 from users.errors import UnavailableError
 from users.events import PoisonRecordError, Record
 from users.received import Received
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
 
 _PREFIX = "dlq-"
 _SENT_AT_ONCE = 1_000  # a batch may have ten times as many: too many for a publisher's two seconds
+
+_logger = Logger()
 
 
 class Poison(NamedTuple):
@@ -27,14 +31,26 @@ class Poison(NamedTuple):
 def send(poison: Sequence[Poison]) -> None:
     """Send poison to the dead-letter topic and wait until it is there; UnavailableError if any is not.
 
+    Every one is named in the log: somebody has to look at it.
+
     What was there already comes a second time when the batch is delivered again, with the same place.
     """
     for start in range(0, len(poison), _SENT_AT_ONCE):
-        letters = [dead_letter(each) for each in poison[start : start + _SENT_AT_ONCE]]
+        together = poison[start : start + _SENT_AT_ONCE]
+        letters = [dead_letter(each) for each in together]
         errors = [error for error in _publisher().publish_all(letters) if error]
         if errors:
             said = f"Kafka did not acknowledge {len(errors)} of {len(letters)} dead letters: {errors[0]}"
             raise UnavailableError(said) from errors[0]
+        for (topic, partition, offset, _), error in together:
+            _logger.error(
+                "dead letter sent",
+                topic=topic,
+                partition=partition,
+                offset=offset,
+                reason=error.reason,
+                error=str(error),
+            )
 
 
 def dead_letter(poison: Poison) -> Record:

@@ -13,6 +13,10 @@ class UnavailableError(Exception):
     """DynamoDB or Kafka does not answer; the same call may succeed later."""
 
 
+class OutOfTimeError(Exception):
+    """A part of a batch is done, and the function's time is up; the next delivery goes on."""
+
+
 class KeyReusedError(Exception):
     """The Idempotency-Key came with another body before."""
 

@@ -75,6 +75,7 @@ class Reason(StrEnum):
     TENANT_MISMATCH = "tenant-mismatch"  # key or ce_tenantid name another tenant than the value
     ID_MISMATCH = "id-mismatch"  # the key names another user than the value
     REFUSED = "refused"  # a valid event that the vector store refuses
+    FATAL = "fatal"  # a valid event that has ended the function, alone and more than once
 
 
 class PoisonRecordError(ValueError):

@@ -6,9 +6,10 @@ pk = TENANT#<tenant>   sk = EMAIL#<unique_email>    keeps the address unique in 
 pk = TENANT#<tenant>   sk = OUTBOX#<event id>       an event that Kafka has not   in the index: OUTBOX#<shard>
                                                     acknowledged, oldest first
 pk = TENANT#<tenant>   sk = IDEMPOTENCY#…           what a request with an Idempotency-Key was answered
+pk = BATCHES           sk = <digest of a batch>     how often it was begun, and how far it is
 
 The sparse index `across_tenants` (list, position) holds the few items that are looked for without knowing
-their tenant. Everything else is read and written under one tenant's partition key.
+their tenant. Everything else of a tenant is read and written under its partition key.
 """
 
 from typing import Any
@@ -21,6 +22,7 @@ from users.model import unique_email
 INDEX = "across_tenants"
 TENANTS = "TENANTS"
 TENANT_SK = "TENANT"
+BATCHES = "BATCHES"
 OUTBOX_SHARDS = 4  # an index partition takes 1,000 writes a second; a tenant stays in one
 EXPIRES_AT = "expiresAt"  # the table's TTL attribute, seconds since 1970
 
@@ -35,6 +37,11 @@ def pk(tenant_id: str) -> str:
 def key(tenant_id: str, sk: str) -> dict[str, Any]:
     """Return the primary key of one of the tenant's items."""
     return {"pk": {"S": pk(tenant_id)}, "sk": {"S": sk}}
+
+
+def batch_key(digest: str) -> dict[str, Any]:
+    """Return the primary key of the note on a batch, which may have records of many tenants."""
+    return {"pk": {"S": BATCHES}, "sk": {"S": digest}}
 
 
 def user_sk(user_id: int) -> str:

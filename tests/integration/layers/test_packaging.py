@@ -4,89 +4,20 @@ What a function forgot to package is found here. The events lead through the imp
 their first use too: the Idempotency-Key, signed tokens, dead letters.
 """
 
-import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
-from uuid import uuid4
 
 import pytest
-from kafka import KafkaAdminClient
-from kafka.admin import NewTopic
-from mesh import build, packaged, paths, schedule
-from mesh.aws import client
+from mesh import packaged, paths, schedule
 from mesh.errors import MeshError
-from qdrant_client import QdrantClient
 from users.events import user_created
-from vectors.collection import ensure_collection
-from vectors.settings import Settings as VectorsSettings
 
-from tests import sam
+from tests.integration.layers.as_built import answers, http
 from tests.kafka import delivered
 from tests.people import ALICE
 from tests.unit import gateway, issuer
 
 TOKEN = "tenant-a:user-1"
-LOGICAL_IDS = {
-    name: next(
-        key for key, value in sam.resources(sam.FUNCTION).items() if value["CodeUri"] == f"functions/{name}/"
-    )
-    for name in sam.functions()
-}
 SEARCH = {"query": "Alice"}
-
-
-@pytest.fixture(scope="module")
-def runtime(built: None) -> Iterator[Path]:
-    with packaged.runtime() as folder:
-        yield folder
-
-
-@pytest.fixture(scope="module")
-def services(aws: str, kafka: str, qdrant: str, built: None) -> dict[str, str]:
-    """A table, topics and a collection as the template has them; returns what tells functions of them."""
-    table = f"users-{uuid4().hex[:8]}"
-    properties = build.built_template()["Resources"]["UsersTable"]["Properties"]
-    client("dynamodb", aws).create_table(
-        TableName=table, **{name: properties[name] for name in sam.TABLE_PROPERTIES}
-    )
-    variables = {
-        "AWS_ENDPOINT_URL": aws,
-        "KAFKA_BOOTSTRAP_SERVERS": kafka,
-        "QDRANT_URL": qdrant,
-        "QDRANT_COLLECTION": table,
-        "TABLE_NAME": table,
-        "TENANT_ROLE_ARN": "arn:aws:iam::000000000000:role/tenant",  # the account that has the table
-        "USER_EVENTS_TOPIC": table,
-        "DEAD_LETTER_TOPIC": f"{table}.dlq",
-    }
-    admin = KafkaAdminClient(bootstrap_servers=kafka)
-    admin.create_topics(
-        [NewTopic(variables[name], 1, 1) for name in ("USER_EVENTS_TOPIC", "DEAD_LETTER_TOPIC")]
-    )
-    admin.close()
-    settings = VectorsSettings.model_validate({**sam.environment("search"), **variables})
-    vectors = QdrantClient(url=qdrant, check_compatibility=False)
-    ensure_collection(vectors, settings)
-    vectors.close()
-    return variables
-
-
-def answers(function: str, runtime: Path, *events: dict[str, Any], **variables: str) -> list[Any]:
-    """Return what a function answers; AssertionError if it raises, or loads what Lambda does not have."""
-    environment = {name: variables.get(name, value) for name, value in sam.environment(function).items()}
-    if "AWS_ENDPOINT_URL" in variables:
-        environment["AWS_ENDPOINT_URL"] = variables["AWS_ENDPOINT_URL"]
-    result = packaged.invoke(LOGICAL_IDS[function], runtime, events, environment)
-    allowed = (*packaged.search_path(LOGICAL_IDS[function], runtime), sys.base_prefix)
-    print(result["log"])  # noqa: T201 - for a failing test's report
-    assert [file for file in result["files"] if not file.startswith(allowed)] == []
-    assert [each for each in result["answers"] if "error" in each] == []
-    return [each["answer"] for each in result["answers"]]
-
-
-def http(function: str, runtime: Path, *events: dict[str, Any], **variables: str) -> list[gateway.Answer]:
-    return [gateway.answer(each) for each in answers(function, runtime, *events, **variables)]
 
 
 def test_create_user_creates_and_remembers_its_idempotency_key(

@@ -4,7 +4,10 @@ from importlib import import_module
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from mesh import paths
+from vectors.embedder import slices
 
 from tests import sam
 from tests.unit.fakes import DIMENSION, FakeModel
@@ -36,3 +39,45 @@ def test_given_two_calls_when_embedded_then_the_model_of_the_template_is_loaded_
     folder = str(paths.ROOT / "layers" / "vectors" / "models" / "all-MiniLM-L6-v2")
     options = {"specific_model_path": folder, "threads": 1}
     assert model.loaded == [("sentence-transformers/all-MiniLM-L6-v2", options)]
+
+
+LONGEST = 512  # tokens that the model reads
+
+
+@given(lengths=st.lists(st.integers(0, LONGEST), max_size=300))
+def test_given_texts_of_any_length_when_sliced_then_no_slice_is_more_than_the_longest_text(
+    lengths: list[int],
+) -> None:
+    found = list(slices(lengths))
+    assert sorted(place for each in found for place in each) == list(range(len(lengths)))
+    assert all(len(each) * max(lengths[place] for place in each) <= LONGEST for each in found)
+
+
+@given(lengths=st.lists(st.integers(0, LONGEST), max_size=300))
+def test_given_texts_of_any_length_when_sliced_then_padding_is_less_than_a_slice_each(
+    lengths: list[int],
+) -> None:
+    """Sorted by length, texts are padded to about their own: a long one costs the short ones nothing."""
+    found = list(slices(lengths))
+    padded = [max(lengths[place] for place in each) for each in found]
+    assert padded == sorted(padded, reverse=True)
+    assert all(
+        longest >= max(lengths[place] for place in after)
+        for longest, after in zip([min(lengths[p] for p in each) for each in found], found[1:], strict=False)
+    )
+
+
+def test_given_a_text_of_megabytes_when_embedded_then_the_tokenizer_reads_its_beginning_alone(
+    embedder: Any, model: FakeModel
+) -> None:
+    embedder.embed(["chef " * 1_000_000])
+    ((text,),) = model.calls
+    assert len(text) == 8_192
+
+
+def test_given_the_longest_user_of_the_api_when_embedded_then_nothing_of_it_is_cut(
+    embedder: Any, model: FakeModel
+) -> None:
+    longest = "n" * 200 + ". " + "p" * 2_000
+    embedder.embed([longest])
+    assert model.calls == [[longest]]
