@@ -4,8 +4,10 @@ PYTHON ?= python3
 CYCLES ?= 10
 BIN := .venv/bin
 INSTALLED := .venv/.installed
-LANES := tests/integration/kafka_esm tests/apache_kafka tests/faults tests/iam tests/localstack tests/sam_local
-TYPED := infra layers tests/apache_kafka tests/bench tests/e2e tests/faults bootstrap.py
+LANES := tests/integration/kafka_esm tests/apache_kafka tests/faults tests/iam tests/localstack tests/mesh tests/sam_local
+TYPED := infra layers tests/apache_kafka tests/bench tests/e2e tests/faults tests/mesh bootstrap.py
+# Both processors: one worker has the mesh that the end-to-end tests share, the other the rest.
+PARALLEL := -n 2 --dist loadgroup --durations 20
 
 .PHONY: help
 help: ## show the targets
@@ -25,11 +27,15 @@ down: $(INSTALLED) ## stop the mesh
 
 .PHONY: test
 test: lint ## the gate: lint, format, types, and every test that has no lane of its own
-	$(BIN)/pytest $(addprefix --ignore ,$(LANES))
+	$(BIN)/pytest $(PARALLEL) $(addprefix --ignore ,$(LANES))
+
+.PHONY: test-mesh
+test-mesh: $(INSTALLED) ## meshes of their own: start, crash, ports, parameters, deploy
+	$(BIN)/pytest $(PARALLEL) tests/mesh
 
 .PHONY: test-esm
 test-esm: $(INSTALLED) ## the whole suite of the Kafka event source poller, by itself
-	$(BIN)/pytest tests/unit/kafka_esm tests/integration/kafka_esm
+	$(BIN)/pytest $(PARALLEL) tests/unit/kafka_esm tests/integration/kafka_esm
 
 .PHONY: test-faults
 test-faults: $(INSTALLED) ## let every part of a mesh fail under load, and count what became of its users
@@ -45,7 +51,7 @@ test-iam: $(INSTALLED) ## no tenant's credentials reach another tenant: on an em
 
 .PHONY: test-localstack
 test-localstack: $(INSTALLED) ## the end-to-end tests on LocalStack, and its functions by themselves (wants Python 3.12 or 3.13)
-	MESH_EMULATOR=localstack $(BIN)/pytest --timeout 300 tests/integration/localstack tests/localstack tests/e2e
+	MESH_EMULATOR=localstack $(BIN)/pytest --timeout 300 tests/integration/localstack tests/localstack tests/e2e tests/mesh
 
 .PHONY: cycles-localstack
 cycles-localstack: $(INSTALLED) ## LocalStack up, deploy, find a user, down, ten times or CYCLES=N

@@ -190,7 +190,7 @@ def test_what_cannot_be_done_is_said(mesh: Mesh, tmp_path: Path) -> None:
         ("replay",): "Say which dead letters to replay",
         ("replay", "0:0", "--all"): "Say which dead letters to replay",
         ("replay", "0:0", "--tenant", "a"): "choose among --all",
-        ("replay", "--all", "--reason", "bad"): "There is no reason 'bad'. There are: id-mismatch,",
+        ("replay", "--all", "--reason", "bad"): "There is no reason 'bad'. There are: fatal, id-mismatch,",
         ("list", "--reason", "bad"): "There is no reason 'bad'",
     }.items():
         output = mesh.run("dlq", *options, code=2)

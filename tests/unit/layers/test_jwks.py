@@ -192,7 +192,6 @@ _EC = jwk(private_key("ES256"), "bad")
         {"kty": "RSA", "n": "AQAB", "e": "AQAB", "kid": "bad"},
         jwk(rsa.generate_private_key(65537, 1024), "bad"),
     ],
-    ids=str,
 )
 def test_given_a_key_that_cannot_be_used_when_fetched_then_it_is_ignored_and_the_others_are_not(
     keys: KeySet, endpoint: Endpoint, bad: Any
