@@ -8,6 +8,8 @@ LANES := tests/integration/kafka_esm tests/apache_kafka tests/faults tests/iam t
 TYPED := infra layers tests/apache_kafka tests/bench tests/e2e tests/faults tests/mesh bootstrap.py
 # Both processors: one worker has the mesh that the end-to-end tests share, the other the rest.
 PARALLEL := -n 2 --dist loadgroup --durations 20
+# Lanes run side by side, each with a memory of what failed: AGAIN=--last-failed runs that alone.
+PYTEST = $(BIN)/pytest -o cache_dir=.mesh/cache/pytest/$@ $(AGAIN)
 
 .PHONY: help
 help: ## show the targets
@@ -27,31 +29,31 @@ down: $(INSTALLED) ## stop the mesh
 
 .PHONY: test
 test: lint ## the gate: lint, format, types, and every test that has no lane of its own
-	$(BIN)/pytest $(PARALLEL) $(addprefix --ignore ,$(LANES))
+	$(PYTEST) $(PARALLEL) $(addprefix --ignore ,$(LANES))
 
 .PHONY: test-mesh
 test-mesh: $(INSTALLED) ## meshes of their own: start, crash, ports, parameters, deploy
-	$(BIN)/pytest $(PARALLEL) tests/mesh
+	$(PYTEST) $(PARALLEL) tests/mesh
 
 .PHONY: test-esm
 test-esm: $(INSTALLED) ## the whole suite of the Kafka event source poller, by itself
-	$(BIN)/pytest $(PARALLEL) tests/unit/kafka_esm tests/integration/kafka_esm
+	$(PYTEST) $(PARALLEL) tests/unit/kafka_esm tests/integration/kafka_esm
 
 .PHONY: test-faults
 test-faults: $(INSTALLED) ## let every part of a mesh fail under load, and count what became of its users
-	$(BIN)/pytest tests/faults
+	$(PYTEST) tests/faults
 
 .PHONY: test-kafka
 test-kafka: $(INSTALLED) ## a mesh on Apache Kafka, by SCRAM over TLS: faults, credentials, the end-to-end tests (wants Java 17 and Maven)
-	MESH_BROKER=apache-kafka-scram $(BIN)/pytest tests/apache_kafka tests/e2e/test_journey.py tests/e2e/test_dead_letters.py
+	MESH_BROKER=apache-kafka-scram $(PYTEST) tests/apache_kafka tests/e2e/test_journey.py tests/e2e/test_dead_letters.py
 
 .PHONY: test-iam
 test-iam: $(INSTALLED) ## no tenant's credentials reach another tenant: on an emulator that enforces IAM (wants cargo)
-	$(BIN)/pytest tests/iam
+	$(PYTEST) tests/iam
 
 .PHONY: test-localstack
 test-localstack: $(INSTALLED) ## the end-to-end tests on LocalStack, and its functions by themselves (wants Python 3.12 or 3.13)
-	MESH_EMULATOR=localstack $(BIN)/pytest --timeout 300 tests/integration/localstack tests/localstack tests/e2e tests/mesh
+	MESH_EMULATOR=localstack $(PYTEST) --timeout 300 tests/integration/localstack tests/localstack tests/e2e tests/mesh
 
 .PHONY: cycles-localstack
 cycles-localstack: $(INSTALLED) ## LocalStack up, deploy, find a user, down, ten times or CYCLES=N
@@ -59,7 +61,7 @@ cycles-localstack: $(INSTALLED) ## LocalStack up, deploy, find a user, down, ten
 
 .PHONY: test-sam
 test-sam: $(INSTALLED) ## the functions by sam local, in containers (as root it gets itself a Docker engine)
-	$(BIN)/pytest tests/sam_local
+	$(PYTEST) tests/sam_local
 
 .PHONY: lint
 lint: $(INSTALLED) ## lint, format and types alone
