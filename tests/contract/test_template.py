@@ -134,7 +134,9 @@ def test_the_rules_refuse_what_the_functions_would(given: dict[str, str], refuse
     assert accepted == (not refused)
 
 
-@pytest.mark.parametrize("name", ["JwtAlgorithms", "JwtTenantClaim", "JwtSubjectClaim", "JwtLeewaySeconds"])
+@pytest.mark.parametrize(
+    "name", ["JwtAlgorithms", "JwtAudienceClaim", "JwtTenantClaim", "JwtSubjectClaim", "JwtLeewaySeconds"]
+)
 def test_the_template_and_the_code_have_the_same_defaults(name: str) -> None:
     default = sam.template()["Parameters"][name]["Default"]
     required = {"AUTH_MODE": "dev", "ENVIRONMENT": "development"}

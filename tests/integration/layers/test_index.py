@@ -48,6 +48,17 @@ def test_a_search_finds_the_nearest_of_its_tenant_only(environment: str) -> None
     assert math.isclose(hits[0].score, 1, abs_tol=1e-5)
 
 
+def test_tenants_that_differ_little_find_their_own_only(environment: str) -> None:
+    tenants = ["acme", "Acme", "acme.b", "acme-b", "org_9ybsU1dN2dKfDkBi", "ORG_9YBSU1DN2DKFDKBI", "a" * 128]
+    users = index.user_index()
+    users.upsert([entry(tenant, 1, hot=0, name=tenant) for tenant in tenants])
+
+    assert [[hit.name for hit in users.search(tenant, vector(0), 50)] for tenant in tenants] == [
+        [tenant] for tenant in tenants
+    ]
+    assert [users.count(tenant) for tenant in tenants] == [1] * len(tenants)
+
+
 def test_a_redelivered_batch_changes_nothing(environment: str, qdrant: str) -> None:
     batch = [entry("a", 1, hot=0), entry("b", 1, hot=1)]
     for _ in range(3):

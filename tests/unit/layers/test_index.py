@@ -69,6 +69,15 @@ def test_given_two_tenants_when_searched_then_only_one_is_found_best_first(index
     assert hits[0].score == pytest.approx(1.0)
 
 
+def test_given_tenants_that_differ_little_when_searched_then_each_finds_its_own(index: UserIndex) -> None:
+    tenants = ["a", "A", "a.b", "a-b", "a" * 128]
+    index.upsert([entry(tenant, 1) for tenant in tenants])
+    for tenant in tenants:
+        [hit] = index.search(tenant, bag_of_words("chef").tolist(), 9)
+        assert hit.email == f"u1@{tenant}.dev"
+        assert index.count(tenant) == 1
+
+
 def test_given_a_search_when_sent_then_it_must_match_exactly_the_one_tenant(
     index: UserIndex, server: FakeQdrant
 ) -> None:

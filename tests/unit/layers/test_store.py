@@ -145,6 +145,16 @@ def test_given_users_of_several_tenants_when_listed_then_each_tenant_is_there_on
     assert list(store.tenants()) == ["tenant-a", "tenant-b"]
 
 
+def test_given_tenants_that_differ_little_when_used_then_each_has_its_own_users(store: UserStore) -> None:
+    tenants = ["a", "A", "a.b", "a-b", "a_b", "a" * 128]
+    for tenant in tenants:
+        assert store.create(tenant, ALICE).user.tenant_id == tenant
+    assert [[user.tenant_id for user in store.page(tenant, 9).users] for tenant in tenants] == [
+        [tenant] for tenant in tenants
+    ]
+    assert sorted(store.tenants()) == sorted(tenants)
+
+
 @pytest.mark.parametrize(("count", "limit", "pages"), [(0, 2, 1), (1, 2, 1), (2, 2, 1), (3, 2, 2), (6, 2, 3)])
 def test_given_users_when_paged_through_then_each_is_seen_once_oldest_first(
     store: UserStore, count: int, limit: int, pages: int, monkeypatch: pytest.MonkeyPatch
