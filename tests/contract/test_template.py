@@ -13,7 +13,7 @@ from mesh import paths
 from pydantic import BaseModel, ValidationError
 from tenant_auth.settings import RateLimitSettings, TenantRoleSettings
 from tenant_auth.settings import Settings as AuthSettings
-from users.settings import DeadLetterSettings, StoreSettings, UserEventsSettings
+from users.settings import AddressSettings, DeadLetterSettings, StoreSettings, UserEventsSettings
 from vectors.settings import Settings as VectorsSettings
 
 from tests import sam
@@ -26,6 +26,7 @@ SETTINGS_OF: dict[str, type[BaseModel]] = {
     "tenant_auth.dynamodb": TenantRoleSettings,
     "tenant_auth.rate_limit": RateLimitSettings,
     "users.outbox": StoreSettings,
+    "users.idempotency": AddressSettings,  # users.model reads them when it is given a new user
     "users.publisher": UserEventsSettings,
     "users.dead_letters": DeadLetterSettings,
     "vectors.index": VectorsSettings,
