@@ -6,7 +6,7 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from fastapi import Query
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 from tenant_auth.app import create_app, serve
 from tenant_auth.caller import CurrentCaller
@@ -14,6 +14,7 @@ from tenant_auth.problems import answer, responses
 from vectors.embedder import embed
 from vectors.errors import UnavailableError
 from vectors.index import user_index
+from vectors.query import WORDS, with_words
 
 logger = Logger()
 metrics = Metrics()
@@ -38,7 +39,7 @@ class Result(_Answer):
 
 
 class SearchResults(_Answer):
-    """The users found, best first."""
+    """The users found, best first; of equal ones the oldest first, whatever the limit."""
 
     tenant_id: str
     query: str
@@ -48,7 +49,11 @@ class SearchResults(_Answer):
 @app.get("/ai/users/search", responses=responses(401, 422, 429, 503))
 def search(
     caller: CurrentCaller,
-    query: Annotated[str, Query(min_length=1, max_length=500)],
+    query: Annotated[
+        str,
+        Query(min_length=1, max_length=500, json_schema_extra={"pattern": WORDS}),
+        AfterValidator(with_words),
+    ],
     limit: Annotated[int, Query(ge=1, le=50)] = 5,
 ) -> SearchResults:
     """Find the users of the caller's tenant that a sentence describes."""

@@ -32,8 +32,8 @@ ROUNDS = 150
 class WithoutOutbox(UserStore):
     """Stores a user and its address only."""
 
-    def _put(self, *items: dict[str, Any]) -> None:
-        super()._put(*items[:2])
+    def _put(self, token: str, *items: dict[str, Any]) -> None:
+        super()._put(token, *items[:2])
 
 
 def p50(work: Callable[[], object]) -> float:

@@ -69,7 +69,11 @@ def test_a_parameter_has_the_limits_of_the_design(
 def test_a_new_user_has_the_forms_that_are_asked_for(document: dict[str, Any]) -> None:
     properties = document["components"]["schemas"]["NewUser"]["properties"]
     assert properties["email"]["format"] == "idn-email"
-    assert properties["name"]["pattern"] == r"\S"
+    assert (
+        properties["name"]["pattern"]
+        == r"^[^\x00-\x1f\x7f-\x9f]*(\p{L}|\p{N}|\p{P}|\p{S})[^\x00-\x1f\x7f-\x9f]*$"
+    )
+    assert properties["profile"]["pattern"] == r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*$"
 
 
 def test_every_reference_has_its_schema(document: dict[str, Any]) -> None:

@@ -13,7 +13,7 @@ from mesh import paths
 from pydantic import BaseModel, ValidationError
 from tenant_auth.settings import RateLimitSettings, TenantRoleSettings
 from tenant_auth.settings import Settings as AuthSettings
-from users.settings import DeadLetterSettings, StoreSettings, UserEventsSettings
+from users.settings import AddressSettings, DeadLetterSettings, StoreSettings, UserEventsSettings
 from vectors.settings import Settings as VectorsSettings
 
 from tests import sam
@@ -27,6 +27,7 @@ SETTINGS_OF: dict[str, type[BaseModel]] = {
     "tenant_auth.rate_limit": RateLimitSettings,
     "users.outbox": StoreSettings,
     "users.attempts": StoreSettings,
+    "users.idempotency": AddressSettings,  # users.model reads them when it is given a new user
     "users.publisher": UserEventsSettings,
     "users.dead_letters": DeadLetterSettings,
     "vectors.index": VectorsSettings,
@@ -135,7 +136,9 @@ def test_the_rules_refuse_what_the_functions_would(given: dict[str, str], refuse
     assert accepted == (not refused)
 
 
-@pytest.mark.parametrize("name", ["JwtAlgorithms", "JwtTenantClaim", "JwtSubjectClaim", "JwtLeewaySeconds"])
+@pytest.mark.parametrize(
+    "name", ["JwtAlgorithms", "JwtAudienceClaim", "JwtTenantClaim", "JwtSubjectClaim", "JwtLeewaySeconds"]
+)
 def test_the_template_and_the_code_have_the_same_defaults(name: str) -> None:
     default = sam.template()["Parameters"][name]["Default"]
     required = {"AUTH_MODE": "dev", "ENVIRONMENT": "development"}

@@ -98,6 +98,8 @@ OUTSIDE: dict[str, Call] = {
     ),
     "the table's description": lambda db: db.describe_table(TableName=TABLE),
     "a tenant whose name begins the same": lambda db: operations(f"{OWN}2")["UpdateItem"](db),
+    "a tenant whose name differs in case": lambda db: operations(OWN.upper())["UpdateItem"](db),
+    "a tenant whose name goes on after a dot": lambda db: operations(f"{OWN}.b")["UpdateItem"](db),
     "an item outside any tenant": lambda db: db.update_item(
         TableName=TABLE,
         Key={"pk": {"S": "TENANTS"}, "sk": {"S": "X"}},

@@ -119,8 +119,11 @@ def test_parameters_are_kept_until_others_are_given(signing: Mesh) -> None:
     shown = signing.run("up", "--parameter", "AuthMode=dev", "--parameter", "JwtTenantClaim=org")
     assert "Bearer tenant-a:me" in shown
     assert call(signing, "GET", "/users", {}, "tenant-a:me").status_code == 200
-    signing.run("up", "--parameter", "AuthMode=jwt")
-    token = signing.run("token", "--tenant", "tenant-a", "--user", "me").strip()
-    assert jwt.decode(token, options={"verify_signature": False})["org"] == "tenant-a"
+    signing.run("up", "--parameter", "AuthMode=jwt", "--parameter", "JwtAudienceClaim=client_id")
+    token = signing.run("token", "--tenant", "org_9ybsU1dN2dKfDkBi", "--user", "me").strip()
+    claims = jwt.decode(token, options={"verify_signature": False})
+    assert claims["org"] == "org_9ybsU1dN2dKfDkBi"
+    assert "client_id" in claims
+    assert "aud" not in claims
     assert call(signing, "GET", "/users", {}, token).status_code == 200
     assert call(signing, "GET", "/users", {}, "tenant-a:me").status_code == 401

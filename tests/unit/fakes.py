@@ -176,6 +176,10 @@ class DynamoFaults:
         error = {"Error": {"Code": code, "Message": "on request"}, "CancellationReasons": cancelled}
         self._errors += [error] * times
 
+    def recover(self) -> None:
+        """Answer no more errors."""
+        self._errors.clear()
+
     def before_call(self, model: Any, **_: Any) -> Any:
         """Handle botocore's event of the name: what it returns is the response."""
         self.requests.append(model.name)

@@ -42,14 +42,19 @@ class Answer:
     def json(self) -> Any:
         return jsonlib.loads(self.body)
 
-    def problem(self, status: int) -> dict[str, Any]:
-        """Return the body of an error, which must be a problem (RFC 9457) that names nothing internal."""
+    def problem(self, status: int, retry_after: str | None = None) -> dict[str, Any]:
+        """Return the body of an error, which must be a problem (RFC 9457) that names nothing internal.
+
+        With `retry_after` it says when to come back, where its status alone does not.
+        """
         assert self.status == status, self.body
         assert self.headers["content-type"] == "application/problem+json"
         assert self.headers["x-request-id"] == REQUEST_ID
-        assert set(_HEADERS_OF.values()) & self.headers.keys() == (
-            {_HEADERS_OF[status]} if status in _HEADERS_OF else set()
-        )
+        wanted = {_HEADERS_OF[status]} if status in _HEADERS_OF else set()
+        if retry_after is not None:
+            wanted.add("retry-after")
+            assert self.headers["retry-after"] == retry_after
+        assert set(_HEADERS_OF.values()) & self.headers.keys() == wanted
         assert not self.is_base64
         assert not [word for word in _INTERNAL if word in self.body]
         body: dict[str, Any] = self.json

@@ -17,9 +17,13 @@ ISSUER = "https://issuer.example"
 AUDIENCE = "event-mesh"
 
 
-@cache
 def private_key(algorithm: str, number: int = 0) -> Any:
     """Return a key pair that can sign by the algorithm; `number` tells several apart."""
+    return _private_key(algorithm, number)
+
+
+@cache
+def _private_key(algorithm: str, number: int) -> Any:
     curves: dict[str, ec.EllipticCurve] = {
         "256": ec.SECP256R1(),
         "384": ec.SECP384R1(),

@@ -49,7 +49,8 @@ def signed(state: State, tenant: str, user: str, expires_in: int = EXPIRES_IN) -
     key, now = _key(), int(time.time())
     claims = {
         "iss": values["JwtIssuer"],
-        "aud": values["JwtAudience"],
+        values["JwtAudienceClaim"]: values["JwtAudience"],
+        "token_use": "access",
         values["JwtTenantClaim"]: tenant,
         values["JwtSubjectClaim"]: user,
         "iat": now,

@@ -9,9 +9,10 @@ from fastapi.security import HTTPBearer
 
 from tenant_auth.settings import settings
 
-TENANT = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _USER_PATTERN = r"[A-Za-z0-9._-]{1,128}"
-_DEV_TOKEN = re.compile(rf"Bearer (?P<tenant_id>{TENANT.pattern}):(?P<user_id>{_USER_PATTERN})", re.ASCII)
+_SCHEME = "(?i:Bearer) +"  # RFC 9110, 11.1 and 11.4: in any case, and one space or more
+_DEV_TOKEN = re.compile(rf"{_SCHEME}(?P<tenant_id>{TENANT.pattern}):(?P<user_id>{_USER_PATTERN})", re.ASCII)
 
 # base64url in its one canonical form: no padding, and no set bit in what the last character has too much,
 # so that two headers that differ are never the same token.
@@ -19,7 +20,7 @@ _CHARACTER = "[A-Za-z0-9_-]"
 _SEGMENT = (
     rf"(?={_CHARACTER})(?:{_CHARACTER}{{4}})*(?:{_CHARACTER}[AQgw]|{_CHARACTER}{{2}}[AEIMQUYcgkosw048])?"
 )
-_SIGNED_TOKEN = re.compile(rf"Bearer ({_SEGMENT}\.{_SEGMENT}\.{_SEGMENT})")
+_SIGNED_TOKEN = re.compile(rf"{_SCHEME}({_SEGMENT}\.{_SEGMENT}\.{_SEGMENT})", re.ASCII)
 _MAX_LENGTH = 8 * 1024
 
 _logger = Logger()
@@ -50,7 +51,7 @@ def authenticate(authorization: str | None) -> Caller:
 
 
 def _by_dev_token(authorization: str) -> Caller:
-    """Read `Bearer <tenant>:<user>`, letter by letter: nothing about what is not signed is negotiable."""
+    """Read `Bearer <tenant>:<user>`: nothing about a token that is not signed is negotiable."""
     token = _DEV_TOKEN.fullmatch(authorization)
     if token is None:
         raise AuthenticationError("Send one header 'Authorization: Bearer <tenant>:<user>'.")

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from http.client import HTTPException, HTTPMessage
 from threading import Lock
@@ -22,11 +22,12 @@ from jwt import PyJWK, PyJWTError
 from tenant_auth.caller import KeysUnavailableError
 
 FRESH_SECONDS = 300  # how long a key that the issuer took back may still be accepted
-PAUSE_SECONDS = 30  # between two requests: a flood of unknown key ids shall not become a flood of requests
+PAUSE_SECONDS = 30  # between two requests: a flood of bad tokens shall not become a flood of requests
 RETRY_SECONDS = 5  # the same while no key is known, and so every caller waits
 STALE_SECONDS = 24 * 3600  # how long the keys at hand serve while the issuer does not answer
 TIMEOUT_SECONDS = 2
 MAX_BYTES = 64 * 1024
+MAX_TRIED = 10  # keys for one token: it may name none, or one that several keys have
 _MIN_RSA_BITS = 2048
 
 _KIND_OF = {
@@ -66,24 +67,28 @@ class KeySet:
         self._fetched = self._asked = float("-inf")
         self._lock = Lock()
 
-    def find(self, key_id: str | None, algorithm: str) -> PublicKey | None:
-        """Return the key that a token names, None if the issuer has no such key for the algorithm.
+    def candidates(self, key_id: str | None, algorithm: str) -> Iterator[PublicKey]:
+        """Yield the keys that a token may be signed by, MAX_TRIED at most.
 
-        A token that names no key means the issuer's only one. KeysUnavailableError if no key is known at all.
+        Those at hand come first. Whoever has tried them all in vain has the issuer asked for new ones.
+        KeysUnavailableError if no key is known at all.
         """
         with self._lock:
             if self._now() - self._fetched >= FRESH_SECONDS:
                 self._refresh()
-            if not self._named(key_id):
-                self._refresh()
+            known = self._fitting(key_id, algorithm)
+        yield from known
+        with self._lock:
+            self._refresh()
             if not self._keys:
                 raise KeysUnavailableError
-            return next((key.public for key in self._named(key_id) if key.fits(algorithm)), None)
+            new = [key for key in self._fitting(key_id, algorithm) if key not in known]
+        yield from new[: MAX_TRIED - len(known)]
 
-    def _named(self, key_id: str | None) -> Sequence[Key]:
-        if key_id is None:
-            return self._keys if len(self._keys) == 1 else ()
-        return [key for key in self._keys if key.id == key_id]
+    def _fitting(self, key_id: str | None, algorithm: str) -> Sequence[PublicKey]:
+        """Return the keys of the algorithm that have the token's key id; of a token without one, all."""
+        named = [key for key in self._keys if key_id in (None, key.id)]
+        return [key.public for key in named if key.fits(algorithm)][:MAX_TRIED]
 
     def _refresh(self) -> None:
         """Ask the issuer, unless it was asked a moment ago; if it does not answer, keep what there is."""

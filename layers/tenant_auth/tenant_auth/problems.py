@@ -76,12 +76,15 @@ def problem(
 def answer(status: int, detail: str | None = None, pointer: str | None = None) -> Handler:
     """Return an exception handler that answers `status` with `detail`, or with the exception's own text.
 
-    `pointer` names the part of the request that is wrong.
+    `pointer` names the part of the request that is wrong. An exception that knows when the same request may
+    succeed says so by its attribute `retry_after_seconds`.
     """
 
     async def handle(request: Request, error: Exception) -> Response:
         why = detail or str(error)
-        return problem(status, why, [FieldError(pointer=pointer, detail=why)] if pointer else None)
+        errors = [FieldError(pointer=pointer, detail=why)] if pointer else None
+        wait = getattr(error, "retry_after_seconds", None)
+        return problem(status, why, errors, {"Retry-After": str(wait)} if wait is not None else None)
 
     return handle
 

@@ -33,6 +33,7 @@ class Settings(BaseModel):
     jwt_jwks_url: str = ""
     jwt_issuer: str = ""
     jwt_audience: str = ""
+    jwt_audience_claim: Literal["aud", "client_id"] = "aud"
     jwt_algorithms: Annotated[frozenset[str], BeforeValidator(_words), AfterValidator(_known)] = frozenset(
         {"RS256", "ES256"}
     )

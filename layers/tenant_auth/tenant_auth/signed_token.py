@@ -1,12 +1,13 @@
 """A signed token: a JWT (RFC 7519, RFC 8725) in which one issuer tells this API who is calling."""
 
 import re
+from contextlib import suppress
 from typing import Any
 
 import jwt
 
 from tenant_auth.caller import TENANT, AuthenticationError, Caller
-from tenant_auth.jwks import key_set
+from tenant_auth.jwks import PublicKey, key_set
 from tenant_auth.settings import Settings
 
 _SUBJECT = re.compile(r"[!-~]{1,255}")
@@ -16,7 +17,7 @@ _REFUSALS: dict[type[jwt.PyJWTError], str] = {
     jwt.ImmatureSignatureError: "The token is not valid yet.",
     jwt.InvalidIssuerError: "The token is not meant for this API.",
     jwt.InvalidAudienceError: "The token is not meant for this API.",
-    jwt.MissingRequiredClaimError: "The token lacks a claim: exp, iss and aud are required.",
+    jwt.MissingRequiredClaimError: "The token lacks a claim: exp, iss and {audience} are required.",
 }
 _UNREADABLE = "The token cannot be read."
 
@@ -30,10 +31,11 @@ def caller_of(token: str, settings: Settings) -> Caller:
     try:
         claims = _verified(token, settings)
     except jwt.PyJWTError as error:
-        raise AuthenticationError(_REFUSALS.get(type(error), _UNREADABLE)) from error
+        why = _REFUSALS.get(type(error), _UNREADABLE).format(audience=settings.jwt_audience_claim)
+        raise AuthenticationError(why) from error
     return Caller(
-        tenant_id=_claim(claims, settings.jwt_tenant_claim, TENANT),
-        user_id=_claim(claims, settings.jwt_subject_claim, _SUBJECT),
+        tenant_id=_named(claims, settings.jwt_tenant_claim, TENANT),
+        user_id=_named(claims, settings.jwt_subject_claim, _SUBJECT),
     )
 
 
@@ -43,22 +45,36 @@ def _verified(token: str, settings: Settings) -> dict[str, Any]:
     algorithm = header.get("alg")
     if not isinstance(algorithm, str) or algorithm not in settings.jwt_algorithms or "crit" in header:
         raise AuthenticationError("The token is signed in a way that is not accepted here.")
-    key = key_set(settings.jwt_jwks_url).find(header.get("kid"), algorithm)
-    if key is None:
-        raise jwt.InvalidSignatureError
-    return jwt.decode(
+    for key in key_set(settings.jwt_jwks_url).candidates(header.get("kid"), algorithm):
+        with suppress(jwt.InvalidSignatureError):
+            return _claims(token, key, algorithm, settings)
+    raise jwt.InvalidSignatureError
+
+
+def _claims(token: str, key: PublicKey, algorithm: str, settings: Settings) -> dict[str, Any]:
+    """Return the claims of a token that is signed by `key`, and is of and for whom the settings name."""
+    claim = settings.jwt_audience_claim
+    claims: dict[str, Any] = jwt.decode(
         token,
         key,
         algorithms=[algorithm],
-        audience=settings.jwt_audience,
+        audience=settings.jwt_audience if claim == "aud" else None,  # None: whoever `aud` names, it is not us
         issuer=settings.jwt_issuer,
         leeway=settings.jwt_leeway_seconds,
-        options={"require": ["exp", "iss", "aud"]},
+        options={"require": ["exp", "iss", claim]},
     )
+    # Amazon Cognito's access tokens have no `aud`, but name the app client that they were issued to.
+    is_access = claims.get("token_use") == "access"
+    if claim == "client_id" and not (is_access and claims[claim] == settings.jwt_audience):
+        raise jwt.InvalidAudienceError
+    return claims
 
 
-def _claim(claims: dict[str, Any], name: str, form: re.Pattern[str]) -> str:
-    value = claims.get(name)
+def _named(claims: dict[str, Any], name: str, form: re.Pattern[str]) -> str:
+    """Return the claim of exactly this name, or else the one that the name is the path to."""
+    value: Any = claims
+    for part in [name] if name in claims else name.split("."):
+        value = value.get(part) if isinstance(value, dict) else None
     if not isinstance(value, str) or not form.fullmatch(value):
         raise AuthenticationError(f"The token's claim {name} does not have the form that this API takes.")
     return value

@@ -16,7 +16,9 @@ _ID_BYTES = 9  # 53 bits would fit in 7; 18 bytes in all need no base64 padding
 
 
 def _digest(tenant_id: str, last: bytes) -> bytes:
-    return blake2b(last, key=tenant_id.encode(), digest_size=_DIGEST_BYTES, person=b"users.cursor").digest()
+    tenant = tenant_id.encode()
+    key, rest = tenant[: blake2b.MAX_KEY_SIZE], tenant[blake2b.MAX_KEY_SIZE :]
+    return blake2b(last + rest, key=key, digest_size=_DIGEST_BYTES, person=b"users.cursor").digest()
 
 
 def encode(tenant_id: str, last_id: int) -> str:

@@ -23,3 +23,5 @@ class KeyReusedError(Exception):
 
 class InProgressError(Exception):
     """The first request with this Idempotency-Key is still at work."""
+
+    retry_after_seconds = 5  # it is done by then, unless Kafka or DynamoDB are slow

@@ -31,7 +31,8 @@ USER_CREATED = "user.created"
 _SOURCE = "/users/create"
 _SPEC_VERSION = "1.0"
 _CONTEXT = "ce_"  # how the names of all CloudEvents attributes start
-_KEY = re.compile(rb"[a-z0-9][a-z0-9-]{0,62}:[1-9][0-9]*")
+TENANT = r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}"
+_KEY = re.compile(rf"{TENANT}:[1-9][0-9]*".encode())
 _TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 
 
@@ -46,7 +47,7 @@ class UserCreated(BaseModel):
     model_config = ConfigDict(alias_generator=to_camel, extra="ignore", frozen=True)
 
     id: Annotated[StrictInt, BeforeValidator(_whole), Field(gt=0, lt=2**53)]
-    tenant_id: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}\z")]
+    tenant_id: Annotated[str, StringConstraints(pattern=rf"^{TENANT}\z")]
     email: Annotated[str, StringConstraints(min_length=1)]
     name: Annotated[str, StringConstraints(min_length=1)]
     profile: str

@@ -53,7 +53,8 @@ class Outbox:
     def remove(self, events: Sequence[Event]) -> None:
         """Forget events that Kafka has acknowledged; UnavailableError if DynamoDB does not answer.
 
-        One that stays all the same is sent again, which changes nothing: it has the same id.
+        One that stays all the same, as DynamoDB may leave some unprocessed, is sent again, which changes
+        nothing: it has the same id.
         """
         deletes: list[Any] = [
             {"DeleteRequest": {"Key": table.key(event.tenant_id, table.outbox_sk(event.id))}}

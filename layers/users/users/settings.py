@@ -25,6 +25,12 @@ class StoreSettings(_Environment):
     table_name: str
 
 
+class AddressSettings(_Environment):
+    """Which e-mail addresses a new user may have."""
+
+    allow_special_use_email_domains: bool = False
+
+
 class KafkaSettings(_Environment):
     """How Kafka is reached; an ARN is empty if there is no such secret."""
 

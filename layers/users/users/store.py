@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from random import uniform
+from time import sleep
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -16,7 +18,10 @@ from users.model import NewUser, User, new_user
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-_ATTEMPTS = 5  # for an id that is taken, or a transaction that met another one
+# Before a transaction is tried again: seconds at most, and half of them at least. They are 2 in all.
+_PAUSES = (0.025, 0.05, 0.1, 0.2, 0.4, 0.4, 0.4, 0.4)
+_TAKEN = "ConditionalCheckFailed"
+_PASSING = {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
 
 _registered: set[str] = set()  # the tenants that this execution environment knows to be in the table
 
@@ -49,23 +54,32 @@ class UserStore:
 
         `request` names the client's request: if the very same request has stored the user before, and died
         before it could say so, that user is returned. Raises EmailTakenError if the tenant has another user
-        with the address (in any case), UnavailableError if DynamoDB does not answer.
+        with the address (in any case), UnavailableError if DynamoDB does not answer, or others write the same
+        items for longer than two seconds.
         """
         try:
             self._register(tenant_id)
-            for _ in range(_ATTEMPTS):
-                user = new_user(tenant_id, new)
-                event = outbox.Event(tenant_id, user_created(user, traceparent))
+            user, event = _new(tenant_id, new, traceparent)
+            for longest in (*_PAUSES, 0):
                 try:
                     self._put(
-                        _email_item(user, request), _user_item(user), outbox.item(event, user.created_at)
+                        event.id,
+                        _email_item(user, request),
+                        _user_item(user),
+                        outbox.item(event, user.created_at),
                     )
+                except self._client.exceptions.TransactionInProgressException:
+                    pass  # it is this very one, whose answer was lost: sent again, it tells how it ended
                 except self._client.exceptions.TransactionCanceledException as error:
-                    email_reason = error.response["CancellationReasons"][0]["Code"]
-                    if email_reason == "ConditionalCheckFailed":
+                    reasons = [reason["Code"] for reason in error.response["CancellationReasons"]]
+                    if reasons[0] == _TAKEN:
                         return self._created_before(tenant_id, new.email, request)
+                    if not {_TAKEN, *_PASSING} & set(reasons):
+                        raise
+                    user, event = _new(tenant_id, new, traceparent)
                 else:
                     return Created(user, event)
+                sleep(longest * uniform(0.5, 1))  # noqa: S311 - so that those who met do not meet again
         except (BotoCoreError, ClientError) as error:
             raise UnavailableError("DynamoDB did not store the user.") from error
         raise UnavailableError("DynamoDB did not store the user: too many conflicts.")
@@ -118,13 +132,13 @@ class UserStore:
         self._client.put_item(TableName=self._table, Item={**table.key(tenant_id, table.TENANT_SK), **tenant})
         _registered.add(tenant_id)
 
-    def _put(self, *items: dict[str, Any]) -> None:
-        """Add items, all or none."""
+    def _put(self, token: str, *items: dict[str, Any]) -> None:
+        """Add items, all or none; sent again with the same token, it is the same transaction."""
         new = "attribute_not_exists(pk)"
         puts: list[Any] = [
             {"Put": {"TableName": self._table, "Item": item, "ConditionExpression": new}} for item in items
         ]
-        self._client.transact_write_items(TransactItems=puts)
+        self._client.transact_write_items(TransactItems=puts, ClientRequestToken=token)
 
     def _created_before(self, tenant_id: str, email: str, request: str | None) -> Created:
         """Return the user whom an earlier attempt of the same request has stored."""
@@ -139,6 +153,12 @@ class UserStore:
             TableName=self._table, Key=table.key(tenant_id, sk), ConsistentRead=True
         )
         return found.get("Item", {})
+
+
+def _new(tenant_id: str, new: NewUser, traceparent: str | None) -> tuple[User, outbox.Event]:
+    """Return a user with an id and a time, and the event that announces it."""
+    user = new_user(tenant_id, new)
+    return user, outbox.Event(tenant_id, user_created(user, traceparent))
 
 
 def _email_item(user: User, request: str | None) -> dict[str, Any]:

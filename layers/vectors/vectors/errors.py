@@ -2,7 +2,11 @@
 
 
 class UnavailableError(Exception):
-    """Qdrant does not answer; the same call may succeed later."""
+    """Qdrant does not answer; the same call may succeed later, after the seconds that it asks for if any."""
+
+    def __init__(self, message: str, retry_after_seconds: int | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
 
 
 class ModelMismatchError(Exception):

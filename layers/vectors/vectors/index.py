@@ -5,17 +5,19 @@ from functools import cache
 from typing import Any, NamedTuple
 from uuid import NAMESPACE_URL, UUID, uuid5
 
-import httpx
 from qdrant_client import QdrantClient, models
-from qdrant_client.http.exceptions import ApiException, UnexpectedResponse
+from qdrant_client.common.client_exceptions import QdrantException
+from qdrant_client.http.exceptions import UnexpectedResponse
 
+from vectors.client import FAILURES, connect, unavailable
 from vectors.collection import TENANT_FIELD, ensure_collection
 from vectors.embedder import Vector
 from vectors.errors import UnavailableError
 from vectors.settings import settings
 
 _NAMESPACE = uuid5(NAMESPACE_URL, "event-mesh/user_embeddings")
-_TIMEOUT_SECONDS = 5
+_TIED = 10_000  # a megabyte
+_DIGITS = 5  # of a score; beyond is noise: of single precision, and of the batch that a text was embedded in
 _REFUSED = (400, 413, 422)  # what is wrong with the points themselves: no other answer is to be expected
 
 
@@ -31,7 +33,7 @@ class Entry(NamedTuple):
 
 
 class Hit(NamedTuple):
-    """A user that a search found; the score is the cosine similarity, -1 to 1."""
+    """A user that a search found; the score is the cosine similarity, -1 to 1, to five digits."""
 
     user_id: int
     email: str
@@ -60,10 +62,9 @@ class UserIndex:
         """
         try:
             self._put(entries)
-        except (ApiException, httpx.HTTPError) as error:
+        except FAILURES as error:
             if not (isinstance(error, UnexpectedResponse) and error.status_code in _REFUSED):
-                user_index.cache_clear()
-                raise UnavailableError("Qdrant did not store the embeddings.") from error
+                raise _failed(error, "Qdrant did not store the embeddings.") from error
         else:
             return []
         if len(entries) == 1:
@@ -93,24 +94,54 @@ class UserIndex:
         """Return how many users of the tenant are in the index; UnavailableError if Qdrant fails."""
         try:
             counted = self._client.count(self._collection, _only(tenant_id))
-        except (ApiException, httpx.HTTPError) as error:
-            raise UnavailableError("Qdrant did not count the embeddings.") from error
+        except FAILURES as error:
+            raise unavailable(error, "Qdrant did not count the embeddings.") from error
         return counted.count
 
     def search(self, tenant_id: str, vector: Vector, limit: int) -> list[Hit]:
-        """Return the tenant's users nearest to `vector`, best first; UnavailableError if Qdrant fails."""
+        """Return the tenant's users nearest to `vector`: best first, and of equal ones the oldest.
+
+        The order is the same whatever the limit, unless more than _TIED users are equal to the last of them.
+        UnavailableError if Qdrant fails.
+        """
         try:
-            found = self._client.query_points(
-                self._collection,
-                query=vector,
-                query_filter=_only(tenant_id),
-                limit=limit,
-                with_payload=True,
-            )
-        except (ApiException, httpx.HTTPError) as error:
-            user_index.cache_clear()
-            raise UnavailableError("Qdrant did not answer the search.") from error
-        return [_hit(point.payload or {}, point.score) for point in found.points]
+            found = self._nearest(_only(tenant_id), vector, limit + 1)
+            if len(found) > limit and _score(found[limit]) == _score(found[limit - 1]):
+                found = self._first_of_the_tied(tenant_id, vector, limit, _score(found[limit]))
+        except FAILURES as error:
+            raise _failed(error, "Qdrant did not answer the search.") from error
+        return [_hit(point) for point in sorted(found, key=_rank)[:limit]]
+
+    def _first_of_the_tied(
+        self, tenant_id: str, vector: Vector, limit: int, score: float
+    ) -> list[models.ScoredPoint]:
+        """Return the best points, where those of `score` go on beyond the limit: of them, Qdrant gives any.
+
+        So all of them are ranked by their ids, whose size no tenant chooses, and then the best are read.
+        """
+        worse = score - 10**-_DIGITS
+        tied = self._nearest(_only(tenant_id), vector, _TIED, better_than=worse, payload=["userId"])
+        best = [point.id for point in sorted(tied, key=_rank)[:limit]]
+        return self._nearest(_only(tenant_id, models.HasIdCondition(has_id=best)), vector, limit)
+
+    def _nearest(
+        self,
+        whom: models.Filter,
+        vector: Vector,
+        limit: int,
+        *,
+        better_than: float | None = None,
+        payload: list[str] | bool = True,
+    ) -> list[models.ScoredPoint]:
+        return self._client.query_points(
+            self._collection,
+            query=vector,
+            query_filter=whom,
+            limit=limit,
+            score_threshold=better_than,
+            search_params=models.SearchParams(exact=True) if better_than is not None else None,
+            with_payload=payload,
+        ).points
 
 
 @cache
@@ -121,17 +152,11 @@ def user_index() -> UserIndex:
     Raises UnavailableError if Qdrant does not answer, ModelMismatchError if the collection holds the
     embeddings of another model. Neither is remembered: the next call tries again.
     """
-    client = QdrantClient(
-        url=settings().qdrant_url,
-        api_key=settings().qdrant_api_key,
-        timeout=_TIMEOUT_SECONDS,
-        check_compatibility=False,
-        limits=httpx.Limits(),  # qdrant-client turns keep-alive off for localhost
-    )
+    client = connect(settings())
     try:
         ensure_collection(client, settings())
-    except (ApiException, httpx.HTTPError) as error:
-        raise UnavailableError("Qdrant did not open the collection.") from error
+    except FAILURES as error:
+        raise unavailable(error, "Qdrant did not open the collection.") from error
     return UserIndex(client, settings().qdrant_collection)
 
 
@@ -139,12 +164,31 @@ def _key(tenant_id: str, user_id: int) -> str:
     return f"{tenant_id}:{user_id}"
 
 
-def _only(tenant_id: str) -> models.Filter:
+def _only(tenant_id: str, *more: models.Condition) -> models.Filter:
     """Every read carries exactly one tenant: a graph that spans tenants does not exist."""
-    return models.Filter(
-        must=[models.FieldCondition(key=TENANT_FIELD, match=models.MatchValue(value=tenant_id))]
-    )
+    tenant = models.FieldCondition(key=TENANT_FIELD, match=models.MatchValue(value=tenant_id))
+    return models.Filter(must=[tenant, *more])
 
 
-def _hit(payload: dict[str, Any], score: float) -> Hit:
-    return Hit(payload["userId"], payload["email"], payload["name"], payload["profile"], score)
+def _rank(point: models.ScoredPoint) -> tuple[float, int]:
+    """Return what points are sorted by; Qdrant has equal ones in any order, another one in each answer."""
+    return -_score(point), (point.payload or {})["userId"]
+
+
+def _score(point: models.ScoredPoint) -> float:
+    return round(point.score, _DIGITS)
+
+
+def _hit(point: models.ScoredPoint) -> Hit:
+    payload: dict[str, Any] = point.payload or {}
+    return Hit(payload["userId"], payload["email"], payload["name"], payload["profile"], _score(point))
+
+
+def _failed(error: Exception, said: str) -> UnavailableError:
+    """Return the error to raise, and have the collection opened anew: a new, empty Qdrant may answer next.
+
+    One that asks for fewer requests is none, and is not asked more.
+    """
+    if not isinstance(error, QdrantException):
+        user_index.cache_clear()
+    return unavailable(error, said)

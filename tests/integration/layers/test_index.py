@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from random import Random
 from uuid import uuid4
 
 import httpx
@@ -46,6 +47,36 @@ def test_a_search_finds_the_nearest_of_its_tenant_only(environment: str) -> None
 
     assert [hit.user_id for hit in hits] == [1, 2]
     assert math.isclose(hits[0].score, 1, abs_tol=1e-5)
+
+
+def test_tenants_that_differ_little_find_their_own_only(environment: str) -> None:
+    tenants = ["acme", "Acme", "acme.b", "acme-b", "org_9ybsU1dN2dKfDkBi", "ORG_9YBSU1DN2DKFDKBI", "a" * 128]
+    users = index.user_index()
+    users.upsert([entry(tenant, 1, hot=0, name=tenant) for tenant in tenants])
+
+    assert [[hit.name for hit in users.search(tenant, vector(0), 50)] for tenant in tenants] == [
+        [tenant] for tenant in tenants
+    ]
+    assert [users.count(tenant) for tenant in tenants] == [1] * len(tenants)
+
+
+def test_users_that_are_equal_come_in_the_order_of_their_ids_whatever_the_limit(environment: str) -> None:
+    users = index.user_index()
+    for number in Random(4).sample(range(1, 61), 60):  # in many batches, and in no order
+        users.upsert([entry("a", number, hot=number % 2), entry("b", number, hot=0)])
+    even, odd = list(range(2, 61, 2)), list(range(1, 61, 2))
+
+    for limit in [*range(1, 51)] * 2:
+        assert [hit.user_id for hit in users.search("a", vector(0), limit)] == [*even, *odd][:limit]
+
+
+def test_thousands_of_users_that_are_equal_are_ranked_whole(environment: str) -> None:
+    users = index.user_index()
+    ids = Random(4).sample(range(1, 9_001), 9_000)
+    for start in range(0, len(ids), 1_000):
+        users.upsert([entry("a", number, hot=0) for number in ids[start : start + 1_000]])
+
+    assert [hit.user_id for hit in users.search("a", vector(0), 3)] == [1, 2, 3]
 
 
 def test_a_redelivered_batch_changes_nothing(environment: str, qdrant: str) -> None:

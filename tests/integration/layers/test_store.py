@@ -65,6 +65,16 @@ def test_the_same_address_in_two_tenants_is_two_users(store: UserStore, tenant: 
     assert store.page(other, 10).users == [theirs]
 
 
+def test_tenants_that_differ_little_have_their_own_users(store: UserStore, tenant: str) -> None:
+    tenants = [tenant, tenant.upper(), f"{tenant}.b", f"{tenant}_b", tenant.ljust(128, "a")]
+    for each in tenants:
+        store.create(each, NewUser(email="same@x.dev", name="Same"))
+
+    assert [[user.tenant_id for user in store.page(each, 9).users] for each in tenants] == [
+        [each] for each in tenants
+    ]
+
+
 def test_a_request_that_died_after_it_stored_its_user_finds_it_again(store: UserStore, tenant: str) -> None:
     new = NewUser(email="again@x.dev", name="Again")
     first = store.create(tenant, new, request="one")

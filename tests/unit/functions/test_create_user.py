@@ -157,7 +157,10 @@ def test_given_conflicting_transactions_when_created_then_it_is_tried_again(
     assert create(create_user).status == 201
 
 
-def test_given_endless_conflicts_when_created_then_503(create_user: Function, aws: DynamoFaults) -> None:
+def test_given_endless_conflicts_when_created_then_503(
+    create_user: Function, aws: DynamoFaults, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("users.store.sleep", lambda _: None)
     aws.answer("TransactionCanceledException", ["TransactionConflict", "None"], times=100)
     assert create(create_user).problem(503)
 
@@ -216,6 +219,10 @@ def test_given_a_key_twice_when_sent_then_the_last_one_counts(create_user: Funct
         ({"email": "alice"}, "body.email"),
         ({"name": ["Alice"]}, "body.name"),
         ({"name": "   "}, "body.name"),
+        ({"name": "\u200b"}, "body.name"),
+        ({"name": "A\0"}, "body.name"),
+        ({"profile": "\x1b[2J"}, "body.profile"),
+        ({"email": "ada@corp.local"}, "body.email"),
         ({"name": "n" * 201}, "body.name"),
         ({"profile": 1.5}, "body.profile"),
         ({"profile": "p" * 2001}, "body.profile"),
@@ -234,6 +241,16 @@ def test_given_a_wrong_field_when_sent_then_422_names_it(
 def test_given_thousands_of_wrong_fields_when_sent_then_422_names_a_hundred(create_user: Function) -> None:
     problem = create(create_user, json={**ALICE, **{f"f{n}": 0 for n in range(5_000)}}).problem(422)
     assert len(problem["errors"]) == 100
+
+
+@pytest.mark.parametrize(("allowed", "status"), [("false", 422), ("true", 201)])
+def test_given_a_special_use_domain_when_sent_then_a_parameter_says_whether_it_is_accepted(
+    create_user: Function, monkeypatch: pytest.MonkeyPatch, allowed: str, status: int
+) -> None:
+    monkeypatch.setenv("ALLOW_SPECIAL_USE_EMAIL_DOMAINS", allowed)
+    assert create(create_user, json={**ALICE, "email": "ada@corp.local"}).status == status
+    if status == 201:
+        create(create_user, json={**ALICE, "email": "ADA@Corp.local"}).problem(409)
 
 
 def test_given_no_fields_when_sent_then_422_names_those_that_are_required(create_user: Function) -> None:
@@ -343,7 +360,8 @@ def test_given_the_first_request_is_at_work_when_sent_again_then_409(
     with monkeypatch.context() as patch:
         patch.setattr(create_user.module.UserStore, "create", killed)
         create(create_user, json=ALICE, headers=KEY)
-    assert "still at work" in create(create_user, json=ALICE, headers=KEY).problem(409)["detail"]
+    answer = create(create_user, json=ALICE, headers=KEY)
+    assert "still at work" in answer.problem(409, retry_after="5")["detail"]
 
 
 def test_given_the_function_was_killed_when_its_time_is_over_then_the_request_is_done(
@@ -364,7 +382,8 @@ def test_given_a_failed_request_when_sent_again_with_its_key_then_it_is_tried_ag
 ) -> None:
     create(create_user, json=ALICE)  # the tenant is known from here on
     body = {**ALICE, "email": "b@x.dev"}
-    aws.answer("TransactionCanceledException", ["TransactionConflict", "None"], times=5)
+    monkeypatch.setattr("users.store.sleep", lambda _: None)
+    aws.answer("TransactionCanceledException", ["TransactionConflict", "None"], times=9)
     create(create_user, json=body, headers=KEY).problem(503)
     assert create(create_user, json=body, headers=KEY).status == 201
 

@@ -53,7 +53,8 @@ def test_given_a_token_when_called_then_it_succeeds_with_a_request_id(endpoint: 
     [
         [],
         ["tenant-a:user-1"],
-        ["bearer tenant-a:user-1"],
+        ["Bearertenant-a:user-1"],
+        ["Bearer\ttenant-a:user-1"],
         ["Bearer tenant-a:user-1:admin"],
         ["Bearer tenant-a:user-1 "],
         ["Bearer tenant-a:user-1\n"],
@@ -66,6 +67,13 @@ def test_given_no_good_token_when_called_then_401(endpoint: Endpoint, authorizat
     answer = endpoint.call(headers={"Authorization": authorization} if authorization else {})
     assert answer.problem(401)["detail"] == "Send one header 'Authorization: Bearer <tenant>:<user>'."
     assert answer.headers["www-authenticate"] == "Bearer"
+
+
+@pytest.mark.parametrize("scheme", ["bearer ", "BEARER ", "Bearer  "])
+def test_given_the_scheme_in_another_case_when_called_then_it_succeeds(
+    endpoint: Endpoint, scheme: str
+) -> None:
+    assert endpoint.call(headers={"Authorization": f"{scheme}tenant-a:user-1"}).status == endpoint.success
 
 
 near = st.text("Bearer tn-a:ué\n\t, ", max_size=24).map(lambda text: f"Bearer {text}")
@@ -81,7 +89,7 @@ def test_given_any_authorization_headers_when_called_then_401_unless_it_is_one_g
 ) -> None:
     answer = endpoint.call(headers={"Authorization": headers} if headers else {})
     if len(headers) != 1 or not re.fullmatch(
-        r"Bearer [a-z0-9][a-z0-9-]{0,62}:[a-zA-Z0-9._-]{1,128}", headers[0]
+        r"(?i:bearer) +[A-Za-z0-9][A-Za-z0-9._-]{0,127}:[a-zA-Z0-9._-]{1,128}", headers[0]
     ):
         answer.problem(401)
     else:

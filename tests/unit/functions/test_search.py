@@ -3,9 +3,10 @@
 from typing import Any
 
 import pytest
+from qdrant_client.common.client_exceptions import ResourceExhaustedResponse as Limited
 
 from tests.unit.conftest import ColdStart, Function
-from tests.unit.fakes import DynamoFaults, FakeModel, FakeQdrant, bag_of_words
+from tests.unit.fakes import DynamoFaults, FakeModel, FakeQdrant, bag_of_words, http_error
 
 
 @pytest.fixture
@@ -75,9 +76,54 @@ def test_given_many_users_when_searched_then_the_limit_counts(
     assert len(find(search, "chef", **limit).json["results"]) == count
 
 
-@pytest.mark.parametrize("query", ["x", "x" * 500, "ë" * 500, " "])
+@pytest.mark.parametrize("query", ["x", "x" * 500, "ë" * 500])
 def test_given_a_query_at_the_edge_when_searched_then_200(search: Function, query: str) -> None:
     assert find(search, query).json["query"] == query
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["7", "#1", "C++", "½", "寿司", "寿司職人", "शेफ", "เชฟ", "طاهٍ", "e\u0301", "👩‍🍳 chef", "...x", "che\0f"],
+)
+def test_given_a_letter_or_a_digit_of_any_script_when_searched_then_200(search: Function, query: str) -> None:
+    assert find(search, query).json["query"] == query
+
+
+NOTHING = [
+    " ",
+    " \t\n",
+    "\u00a0",
+    "\u200b",
+    "\ufeff",
+    "\0",
+    "\x1b",
+    "...",
+    "?",
+    "-",
+    "+",
+    "👩‍🍳",
+    "🇫🇷",
+    "\u0301",
+    "\u3000。",
+    "\ufffd",
+]
+
+
+@pytest.mark.parametrize("query", NOTHING)
+def test_given_a_query_without_a_letter_or_a_digit_when_searched_then_422_says_so_and_nobody_is_found(
+    search: Function, model: FakeModel, query: str
+) -> None:
+    index(("tenant-a", 1, "chef"))
+    [error] = find(search, query).problem(422)["errors"]
+    assert error == {
+        "pointer": "query.query",
+        "detail": "Search for something with a letter or a digit in it, of any script.",
+    }
+    assert model.calls == []
+
+
+def test_given_half_a_character_when_searched_then_it_is_refused(search: Function) -> None:
+    assert find(search, "chef\ud800").problem(400)
 
 
 @pytest.mark.parametrize(
@@ -107,6 +153,37 @@ def test_given_qdrant_is_down_when_searched_then_503_until_it_is_back(
     assert find(search, "chef").problem(503)["detail"] == detail
     qdrant.down = False
     assert find(search, "chef").status == 200
+
+
+@pytest.mark.parametrize("error", [Limited("slow down", 7), http_error(429), http_error(503)])
+def test_given_qdrant_wants_fewer_requests_when_searched_then_503_says_when_to_come_back(
+    search: Function, qdrant: FakeQdrant, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise error
+
+    for operation in ("query_points", "collection_exists"):
+        with monkeypatch.context() as patch:
+            patch.setattr(qdrant, operation, refuse, raising=False)
+            answer = find(search, "chef")
+        assert answer.problem(503)
+        assert answer.headers["retry-after"] == ("7" if isinstance(error, Limited) else "5")
+        search.module.user_index.cache_clear()
+
+
+def test_given_qdrant_wants_fewer_requests_when_searched_then_the_collection_is_not_opened_anew(
+    search: Function, qdrant: FakeQdrant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise Limited("slow down", 7)
+
+    find(search, "chef")
+    before = len(qdrant.requests)
+    with monkeypatch.context() as patch:
+        patch.setattr(qdrant, "query_points", refuse, raising=False)
+        find(search, "chef")
+    find(search, "chef")
+    assert qdrant.operations()[before:] == ["query_points"]
 
 
 def test_given_the_collection_is_lost_when_searched_then_503_once_and_it_is_made_anew(

@@ -17,11 +17,13 @@ def test_given_only_what_is_required_when_read_then_the_rest_is_safe() -> None:
     assert settings.environment == "production"
     assert settings.jwt_algorithms == {"RS256", "ES256"}
     assert (settings.jwt_tenant_claim, settings.jwt_subject_claim) == ("tenant_id", "sub")
+    assert settings.jwt_audience_claim == "aud"
     assert settings.jwt_leeway_seconds == 10
 
 
 def test_given_empty_variables_when_read_then_they_count_as_absent() -> None:
-    names = ("ENVIRONMENT", "JWT_ALGORITHMS", "JWT_TENANT_CLAIM", "JWT_SUBJECT_CLAIM", "JWT_LEEWAY_SECONDS")
+    names = ("ENVIRONMENT", "JWT_ALGORITHMS", "JWT_AUDIENCE_CLAIM", "JWT_TENANT_CLAIM", "JWT_SUBJECT_CLAIM")
+    names += ("JWT_LEEWAY_SECONDS",)
     assert Settings.model_validate({**JWT, **dict.fromkeys(names, "")}) == Settings.model_validate(JWT)
 
 
@@ -98,6 +100,12 @@ def test_given_an_algorithm_that_is_not_asymmetric_when_read_then_it_is_refused(
 def test_given_algorithms_when_read_then_they_are_a_set() -> None:
     read = Settings.model_validate({**JWT, "JWT_ALGORITHMS": "PS512, EdDSA"})
     assert read.jwt_algorithms == {"PS512", "EdDSA"}
+
+
+@pytest.mark.parametrize("claim", ["AUD", "azp", "sub", "client_id,aud"])
+def test_given_an_audience_claim_that_is_unknown_when_read_then_it_is_refused(claim: str) -> None:
+    with pytest.raises(ValidationError, match="JWT_AUDIENCE_CLAIM"):
+        Settings.model_validate({**JWT, "JWT_AUDIENCE_CLAIM": claim})
 
 
 @pytest.mark.parametrize("seconds", ["-1", "61", "x", "1.5"])

@@ -11,7 +11,7 @@ from users.errors import InvalidCursorError
 
 MAX_LENGTH = 256  # of the query parameter
 BASE64_URL = string.ascii_letters + string.digits + "-_"
-tenants = st.from_regex(r"[a-z0-9][a-z0-9-]{0,62}", fullmatch=True)
+tenants = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", fullmatch=True)
 ids = st.integers(1, 2**53 - 1)
 
 
@@ -30,6 +30,26 @@ def test_given_another_tenants_cursor_when_decoded_then_it_is_refused(
     assume(tenant != other)
     with pytest.raises(InvalidCursorError):
         decode(other, encode(tenant, last))
+
+
+LONG = "a" * 127
+
+
+@pytest.mark.parametrize(
+    ("tenant", "other"),
+    [("acme", "Acme"), ("a", "a.b"), (LONG + "a", LONG + "b"), (LONG, LONG + "a"), ("a" * 64, "a" * 65)],
+)
+def test_given_tenants_that_differ_little_when_decoded_then_neither_takes_the_others_cursor(
+    tenant: str, other: str
+) -> None:
+    for mine, theirs in ((tenant, other), (other, tenant)):
+        assert decode(mine, encode(mine, 7)) == 7
+        with pytest.raises(InvalidCursorError):
+            decode(mine, encode(theirs, 7))
+
+
+def test_given_a_cursor_that_was_handed_out_long_ago_when_decoded_then_it_is_the_id() -> None:
+    assert decode("tenant-a", "stgNZoNYwAKcAAAAAAAAAAB7") == 123
 
 
 @given(last=ids, data=st.data())
@@ -58,7 +78,7 @@ def test_given_a_cursor_past_every_id_when_decoded_then_it_is_refused(tenant: st
         decode(tenant, encode(tenant, last))
 
 
-few = st.sampled_from(["a", "a-", "a-b", "b", "tenant-a", "tenant-b"])
+few = st.sampled_from(["a", "A", "a-", "a-b", "a.b", "b", "tenant-a", "tenant-b", LONG, LONG + "a"])
 well_formed = st.binary(min_size=18, max_size=18).map(lambda raw: urlsafe_b64encode(raw).decode())
 
 

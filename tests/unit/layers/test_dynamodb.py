@@ -1,6 +1,7 @@
 """Credentials that reach one tenant; tests/iam shows that they reach no other."""
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -66,14 +67,22 @@ def test_given_half_an_hour_when_asked_for_again_then_the_credentials_are_new(
     assert {request["DurationSeconds"] for request in assumed} == {3_600}
 
 
-@pytest.mark.parametrize("tenant", ["a", "a" * 63])
+@pytest.mark.parametrize("tenant", ["a", "a" * 128, "org_9ybsU1dN2dKfDkBi", "A.b_c-D"])
 def test_given_any_tenant_when_asked_for_then_sts_accepts_the_session(
     assumed: list[dict[str, Any]], tenant: str
 ) -> None:
     tenant_dynamodb(tenant)
     [request] = assumed
-    assert 2 <= len(request["RoleSessionName"]) <= 64
+    assert re.fullmatch(r"[\w+=,.@-]{2,64}", request["RoleSessionName"], re.ASCII)
     assert len(request["Policy"]) < 2_048
+
+
+def test_given_tenants_that_differ_little_when_asked_for_then_each_has_credentials_of_its_own(
+    assumed: list[dict[str, Any]],
+) -> None:
+    tenants = ["acme", "Acme", "acme.b", "a" * 127, "a" * 128]
+    clients = {id(tenant_dynamodb(tenant)) for tenant in tenants}
+    assert len(clients) == len({request["Policy"] for request in assumed}) == len(tenants)
 
 
 def test_given_sts_fails_when_asked_for_then_it_says_so_and_is_asked_again(

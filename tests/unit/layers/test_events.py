@@ -17,7 +17,7 @@ users = st.builds(
     st.fixed_dictionaries(
         {
             "id": st.integers(1, 2**53 - 1),
-            "tenantId": st.from_regex(r"[a-z0-9][a-z0-9-]{0,62}", fullmatch=True),
+            "tenantId": st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", fullmatch=True),
             "email": texts.filter(bool),
             "name": texts.filter(bool),
             "profile": texts,

@@ -8,7 +8,15 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from tenant_auth import jwks
 from tenant_auth.caller import KeysUnavailableError
-from tenant_auth.jwks import FRESH_SECONDS, MAX_BYTES, PAUSE_SECONDS, RETRY_SECONDS, STALE_SECONDS, KeySet
+from tenant_auth.jwks import (
+    FRESH_SECONDS,
+    MAX_BYTES,
+    MAX_TRIED,
+    PAUSE_SECONDS,
+    RETRY_SECONDS,
+    STALE_SECONDS,
+    KeySet,
+)
 
 from tests.unit import issuer
 from tests.unit.issuer import Endpoint, jwk, private_key
@@ -39,7 +47,13 @@ def keys(endpoint: Endpoint, clock: Clock) -> KeySet:
 
 
 def has(keys: KeySet, kid: str | None = "one", algorithm: str = "ES256") -> bool:
-    return keys.find(kid, algorithm) is not None
+    return next(keys.candidates(kid, algorithm), None) is not None
+
+
+def numbers(keys: KeySet, kid: str | None, algorithm: str = "ES256") -> list[int]:
+    """Say which of the algorithm's key pairs are tried in vain, in this order."""
+    made = [private_key(algorithm, number).public_key() for number in range(3 * MAX_TRIED)]
+    return [made.index(key) for key in keys.candidates(kid, algorithm)]
 
 
 def test_given_a_key_when_asked_for_again_then_it_is_fetched_once(
@@ -198,7 +212,7 @@ def test_given_a_key_that_cannot_be_used_when_fetched_then_it_is_ignored_and_the
 ) -> None:
     endpoint.publish(bad, jwk(private_key("ES256")))
     assert has(keys)
-    assert has(keys, None)  # which means: it is the only one
+    assert numbers(keys, None) == [0]
     assert not has(keys, "bad")
 
 
@@ -206,11 +220,62 @@ def test_given_keys_of_one_id_when_asked_then_the_algorithm_tells_them_apart(
     keys: KeySet, endpoint: Endpoint
 ) -> None:
     endpoint.publish(jwk(private_key("ES256")), jwk(private_key("RS256")))
-    assert {type(keys.find("one", name)).__name__ for name in ("ES256", "RS256")} == {
-        "ECPublicKey",
-        "RSAPublicKey",
-    }
-    assert keys.find("one", "ES384") is None
+    found = [type(key).__name__ for name in ("ES256", "RS256") for key in keys.candidates("one", name)]
+    assert found == ["ECPublicKey", "RSAPublicKey"]
+    assert not has(keys, "one", "ES384")
+
+
+@pytest.mark.parametrize("kid", ["one", None])
+def test_given_several_keys_that_a_token_may_mean_when_asked_then_those_that_fit_come_in_turn(
+    keys: KeySet, endpoint: Endpoint, kid: str | None
+) -> None:
+    fitting = [jwk(private_key("ES256", number)) for number in range(3)]
+    other = [jwk(private_key("RS256")), jwk(private_key("ES384")), {**fitting[0], "alg": "ES384"}]
+    endpoint.publish(*other, *fitting)
+    assert numbers(keys, kid) == [0, 1, 2]
+
+
+def test_given_keys_without_an_id_when_asked_then_only_a_token_without_one_means_them(
+    keys: KeySet, endpoint: Endpoint
+) -> None:
+    endpoint.publish(jwk(private_key("ES256"), None), jwk(private_key("ES256", 1), "one"))
+    assert numbers(keys, None) == [0, 1]
+    assert numbers(keys, "one") == [1]
+    assert not has(keys, "two")
+
+
+@pytest.mark.parametrize("kid", ["one", None])
+def test_given_many_keys_when_a_token_may_mean_any_then_a_bounded_number_is_tried(
+    keys: KeySet, endpoint: Endpoint, clock: Clock, kid: str | None
+) -> None:
+    def publish(numbers: range) -> None:
+        endpoint.publish(*[jwk(private_key("ES256", number)) for number in numbers])
+        clock.now += PAUSE_SECONDS
+
+    publish(range(MAX_TRIED - 2))
+    assert len(numbers(keys, kid)) == MAX_TRIED - 2
+    publish(range(MAX_TRIED, 3 * MAX_TRIED))  # the issuer is asked once the known ones are tried
+    assert numbers(keys, kid) == [*range(MAX_TRIED - 2), MAX_TRIED, MAX_TRIED + 1]
+    assert len(numbers(keys, kid)) == MAX_TRIED
+
+
+def test_given_a_rotated_key_without_an_id_when_the_known_one_is_tried_in_vain_then_the_new_one_is_found(
+    keys: KeySet, endpoint: Endpoint, clock: Clock
+) -> None:
+    assert has(keys, None)
+    endpoint.publish(jwk(private_key("ES256", 1), None))
+    clock.now += PAUSE_SECONDS
+    assert numbers(keys, None) == [0, 1]
+    assert numbers(keys, None) == [1]
+
+
+def test_given_a_flood_of_forged_tokens_when_asked_then_the_issuer_is_not_flooded(
+    keys: KeySet, endpoint: Endpoint, clock: Clock
+) -> None:
+    for _ in range(1000):
+        assert numbers(keys, "one") == [0]
+        clock.now += 0.1
+    assert len(endpoint.requests) == 1 + 99 // PAUSE_SECONDS
 
 
 def test_given_a_document_that_is_too_large_when_fetched_then_it_is_refused(

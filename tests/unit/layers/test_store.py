@@ -23,6 +23,14 @@ def store(aws: DynamoFaults, monkeypatch: pytest.MonkeyPatch) -> UserStore:
     return UserStore(boto3.client("dynamodb"), sam.TABLE_NAME)
 
 
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """What is slept, without sleeping."""
+    slept: list[float] = []
+    monkeypatch.setattr("users.store.sleep", slept.append)
+    return slept
+
+
 def keys() -> list[tuple[str, str]]:
     items = boto3.client("dynamodb").scan(TableName=sam.TABLE_NAME)["Items"]
     return sorted((item["pk"]["S"], item["sk"]["S"]) for item in items)
@@ -89,18 +97,79 @@ def test_given_an_id_that_is_taken_when_created_then_another_one_is_tried(
 
 
 def test_given_a_conflict_of_transactions_when_created_then_it_is_tried_again(
-    store: UserStore, aws: DynamoFaults
+    store: UserStore, aws: DynamoFaults, pauses: list[float]
 ) -> None:
     aws.answer(CANCELLED, ["TransactionConflict", "None"], times=2)
     store.create("tenant-a", ALICE)
     assert aws.requests == ["PutItem", *["TransactWriteItems"] * 3]
+    assert len(pauses) == 2
 
 
-def test_given_endless_conflicts_when_created_then_it_gives_up(store: UserStore, aws: DynamoFaults) -> None:
+def test_given_endless_conflicts_when_created_then_it_gives_up_after_two_seconds(
+    store: UserStore, aws: DynamoFaults, pauses: list[float]
+) -> None:
     aws.answer(CANCELLED, ["TransactionConflict", "None"], times=100)
     with pytest.raises(UnavailableError, match="too many conflicts"):
         store.create("tenant-a", ALICE)
-    assert aws.requests.count("TransactWriteItems") == 5
+    assert aws.requests.count("TransactWriteItems") == 9
+    assert 0.9 < sum(pauses) < 2
+
+
+@pytest.mark.parametrize(
+    "reason", ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"]
+)
+@pytest.mark.parametrize("at", range(3))
+def test_given_conflicts_for_a_while_when_created_then_they_are_waited_out(
+    store: UserStore, aws: DynamoFaults, monkeypatch: pytest.MonkeyPatch, reason: str, at: int
+) -> None:
+    waited = 0.0
+
+    def sleep(seconds: float) -> None:
+        nonlocal waited
+        waited += seconds
+        if waited >= 0.1:
+            aws.recover()
+
+    monkeypatch.setattr("users.store.sleep", sleep)
+    reasons = ["None"] * 3
+    reasons[at] = reason
+    aws.answer(CANCELLED, reasons, times=100)
+    user = store.create("tenant-a", ALICE).user
+    assert store.page("tenant-a", 9).users == [user]
+
+
+def test_given_conflicts_when_waited_out_then_no_two_wait_alike(
+    store: UserStore, aws: DynamoFaults, pauses: list[float]
+) -> None:
+    for _ in range(2):
+        aws.answer(CANCELLED, ["TransactionConflict", "None"], times=8)
+        store.create(f"tenant-{len(pauses)}", ALICE)
+    assert pauses[:8] != pauses[8:]
+
+
+def test_given_a_transaction_whose_answer_was_lost_when_created_then_the_very_same_is_sent_again(
+    store: UserStore, aws: DynamoFaults, pauses: list[float]
+) -> None:
+    sent: list[dict[str, Any]] = []
+    store._client.meta.events.register(
+        "provide-client-params.dynamodb.TransactWriteItems", lambda params, **_: sent.append(params)
+    )
+    store.create("tenant-a", NewUser(email="first@x.dev", name="A"))
+    aws.answer("TransactionInProgressException", times=2)
+    user = store.create("tenant-a", ALICE).user
+    assert sent[1] == sent[2] == sent[3]
+    assert len({params["ClientRequestToken"] for params in sent}) == 2
+    assert user in store.page("tenant-a", 9).users
+
+
+@pytest.mark.parametrize("reason", ["ValidationError", "ItemCollectionSizeLimitExceeded"])
+def test_given_a_transaction_that_can_never_be_when_created_then_it_is_not_tried_again(
+    store: UserStore, aws: DynamoFaults, reason: str
+) -> None:
+    aws.answer(CANCELLED, ["None", reason])
+    with pytest.raises(UnavailableError):
+        store.create("tenant-a", ALICE)
+    assert aws.requests.count("TransactWriteItems") == 1
 
 
 @pytest.mark.parametrize("code", ["ThrottlingException", "InternalServerError", "ResourceNotFoundException"])
@@ -143,6 +212,16 @@ def test_given_users_of_several_tenants_when_listed_then_each_tenant_is_there_on
     create(store, 2, "tenant-b")
     create(store, 2, "tenant-a")
     assert list(store.tenants()) == ["tenant-a", "tenant-b"]
+
+
+def test_given_tenants_that_differ_little_when_used_then_each_has_its_own_users(store: UserStore) -> None:
+    tenants = ["a", "A", "a.b", "a-b", "a_b", "a" * 128]
+    for tenant in tenants:
+        assert store.create(tenant, ALICE).user.tenant_id == tenant
+    assert [[user.tenant_id for user in store.page(tenant, 9).users] for tenant in tenants] == [
+        [tenant] for tenant in tenants
+    ]
+    assert sorted(store.tenants()) == sorted(tenants)
 
 
 @pytest.mark.parametrize(("count", "limit", "pages"), [(0, 2, 1), (1, 2, 1), (2, 2, 1), (3, 2, 2), (6, 2, 3)])
