@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 from tenant_auth.app import create_app, serve
 from tenant_auth.caller import CurrentCaller
+from tenant_auth.parameters import AS_INTEGER
 from tenant_auth.problems import answer, responses
 from vectors.embedder import embed
 from vectors.errors import UnavailableError
@@ -49,7 +50,7 @@ class SearchResults(_Answer):
 def search(
     caller: CurrentCaller,
     query: Annotated[str, Query(min_length=1, max_length=500)],
-    limit: Annotated[int, Query(ge=1, le=50)] = 5,
+    limit: Annotated[int, Query(ge=1, le=50), AS_INTEGER] = 5,
 ) -> SearchResults:
     """Find the users of the caller's tenant that a sentence describes."""
     [vector] = embed([query])

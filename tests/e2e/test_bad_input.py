@@ -139,7 +139,11 @@ def test_a_body_that_does_not_say_that_it_is_json_is_415(
 
 
 @pytest.mark.parametrize(
-    "query", ["limit=0", "limit=101", "limit=-1", "limit=x", "limit=", "limit=1.5", f"cursor={'c' * 300}"]
+    "query",
+    [
+        *("limit=0", "limit=101", "limit=-1", "limit=x", "limit=", "limit=1.5", f"cursor={'c' * 300}"),
+        *("limit=1_0", "limit=0_1", "limit=%2B5", "limit=5.0", "limit=%205", "limit=05"),
+    ],
 )
 def test_a_limit_or_cursor_out_of_range_is_422(
     send: Callable[..., Answer], authorization: str, query: str

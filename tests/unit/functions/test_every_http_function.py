@@ -19,6 +19,7 @@ ENDPOINTS = {
     "list_users": ("GET", "/users", {}, 200),
     "search": ("GET", "/ai/users/search", {"query": {"query": "chef"}}, 200),
 }
+READERS = [name for name, (method, *_) in ENDPOINTS.items() if method == "GET"]
 
 
 class Endpoint:
@@ -141,6 +142,22 @@ def test_given_another_method_when_called_then_405_says_which_is_allowed(
     answer = endpoint.function.http(method, endpoint.path, token="tenant-a:user-1")
     assert method in answer.problem(405)["detail"]
     assert answer.headers["allow"] == endpoint.method
+
+
+NO_INTEGERS = [
+    *("1_0", "0_1", "+5", "5.0", " 5", "5 ", "05", "-0", "0x5", "1e1", "５", "٥", "", "five", "true", "5\n"),
+    *("--5", "5,0", "½", "NaN", "9" * 5_000),
+]
+
+
+@pytest.mark.parametrize("endpoint", READERS, indirect=True)
+@pytest.mark.parametrize("limit", NO_INTEGERS)
+def test_given_a_limit_that_is_not_written_as_an_integer_when_called_then_422_names_it(
+    endpoint: Endpoint, limit: str
+) -> None:
+    query = {**endpoint.parts.get("query", {}), "limit": limit}
+    problem = endpoint.call(token="tenant-a:user-1", query=query).problem(422)
+    assert [error["pointer"] for error in problem["errors"]] == ["query.limit"]
 
 
 @pytest.mark.parametrize("path", ["/", "/nothing", "/docs", "/redoc", "/openapi.json"])
