@@ -225,6 +225,29 @@ def test_a_cursor_of_another_tenant_is_400(tenant: Callable[[], TenantClient]) -
     assert mine.http.get("/users", params={"cursor": cursor}).status_code == 400
 
 
+@pytest.mark.parametrize(
+    "header",
+    [
+        ("X-Forwarded-Port", "443,80"),
+        ("X-Forwarded-Port", ""),
+        ("X-Forwarded-Proto", "gopher"),
+        ("X-Forwarded-Host", "a.dev, [::1]:x"),
+        ("X-Forwarded-For", "unknown"),
+        ("X-Forwarded-Prefix", "/elsewhere"),
+        ("Forwarded", "for=_hidden;;"),
+        ("X-Nobody", "n\xf6body"),
+        ("X-Nobody", "x" * 4_000),
+    ],
+)
+@pytest.mark.parametrize("path", ["/health", "/users?limit=1"])
+def test_a_header_that_nobody_uses_changes_nothing(
+    send: Callable[..., Answer], authorization: str, path: str, header: tuple[str, str]
+) -> None:
+    headers = [("Authorization", authorization), header]
+
+    assert [send("GET", path, more).status for more in (headers, [*headers, header])] == [200, 200]
+
+
 def test_health_needs_no_token(send: Callable[..., Answer]) -> None:
     answer = send("GET", "/health")
 

@@ -3,18 +3,17 @@
 import time
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
-from uuid import uuid4
 
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
-from mangum import Mangum
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from tenant_auth import gateway
 from tenant_auth.caller import AuthenticationError, KeysUnavailableError, current_caller
 from tenant_auth.dynamodb import TenantAccessError
 from tenant_auth.problems import Handler, answer, http_error, problem, responses, validation_error
@@ -58,8 +57,7 @@ class _Boundary:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
-        gateway = scope.get("aws.event", {}).get("requestContext", {})
-        request_id = gateway.get("requestId") or str(uuid4())
+        request_id = scope[gateway.REQUEST_ID]
         status = 0
         _logger.append_keys(request_id=request_id)
 
@@ -74,10 +72,10 @@ class _Boundary:
 
         try:
             await self._app(scope, receive, send_with_request_id)
-        except Exception:
+        except Exception as error:
             _logger.exception("unforeseen error")
             if not status:
-                response = problem(500, f"Something went wrong here. Please report {request_id}.")
+                response = await _unforeseen(Request(scope), error)
                 await response(scope, receive, send_with_request_id)
         duration_ms = round((time.perf_counter() - started) * 1000, 1)
         _metrics.add_metric("Requests", MetricUnit.Count, 1)
@@ -103,28 +101,25 @@ def create_app(title: str, problems: Mapping[int | type[Exception], Handler]) ->
             KeysUnavailableError: answer(503, "Tokens cannot be verified now. Please try again."),
             HTTPException: http_error,
             RequestValidationError: validation_error,
+            Exception: _unforeseen,
             **problems,
         },
     )
     app.router.route_class = _AuthenticateFirst
-    app.add_middleware(_Boundary)
     return app
 
 
-def serve(app: FastAPI, event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Answer an API Gateway REST proxy event with `app`; every body here is text, none goes out as base64."""
-    try:
-        return Mangum(app, lifespan="off", text_mime_types=["application/"])(event, context)
-    except ValueError:  # Mangum cannot make a request of it: a Host that is no host, text that is no Unicode
-        _logger.warning("unreadable request", exc_info=True)
-        refused = problem(400, "The request cannot be read.")
-        request_id = event["requestContext"].get("requestId") or str(uuid4())
-        return {
-            "statusCode": refused.status_code,
-            "headers": {**refused.headers, "X-Request-Id": request_id},
-            "body": bytes(refused.body).decode(),
-            "isBase64Encoded": False,
-        }
+def serve(app: FastAPI, event: Any, context: Any) -> dict[str, Any]:
+    """Answer a request of API Gateway with `app`. WrongEventError for any other event but a warm-up."""
+    if gateway.is_warm_up(event):
+        _metrics.add_metric("WarmUps", MetricUnit.Count, 1)
+        return {"warm": True}
+    return gateway.answer(_Boundary(app), event, context)
+
+
+async def _unforeseen(request: Request, error: Exception) -> Response:
+    """Answer 500: what it was is in the log."""
+    return problem(500, f"Something went wrong here. Please report {request.scope[gateway.REQUEST_ID]}.")
 
 
 def _take_token(request: Request, tenant_id: str) -> None:
