@@ -66,7 +66,7 @@ def create_user(
     else:
         requests = IdempotentRequests(dynamodb, table, caller.tenant_id, request.scope["aws.context"])
         user = requests.create(idempotency_key, new, create)
-    response.headers["Location"] = f"/users/{user.id}"
+    response.headers["Location"] = str(user.id)  # beside this URL, whatever stage or proxy is in front of it
     return user
 
 
