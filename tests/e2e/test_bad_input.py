@@ -248,6 +248,19 @@ def test_a_header_that_nobody_uses_changes_nothing(
     assert [send("GET", path, more).status for more in (headers, [*headers, header])] == [200, 200]
 
 
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [("/health", 200), ("/users", 200), ("/users?limit=0", 422), ("/users/create", 405), ("/nothing", 404)],
+)
+def test_head_is_get_without_the_body(
+    send: Callable[..., Answer], authorization: str, path: str, status: int
+) -> None:
+    answer = send("HEAD", path, [("Authorization", authorization)])
+
+    assert (answer.status, answer.text) == (status, "")
+    assert answer.headers["X-Request-Id"]
+
+
 def test_health_needs_no_token(send: Callable[..., Answer]) -> None:
     answer = send("GET", "/health")
 

@@ -77,6 +77,7 @@ def test_the_location_of_a_user_is_an_address_of_this_api(tenant: NewTenant) -> 
     created = client.http.post("/users/create", json={"email": "ada@x.dev", "name": "Ada"})
     location = created.url.join(created.headers["Location"])
 
+    assert created.headers["Cache-Control"] == "no-store"
     assert str(location) == f"{client.http.base_url}users/{created.json()['id']}"
     assert client.http.get(location).headers["X-Request-Id"]  # no gateway says that there is no such API
 

@@ -135,13 +135,43 @@ def test_given_lower_case_header_names_when_called_then_it_succeeds(endpoint: En
     assert endpoint.call(headers={"authorization": "Bearer tenant-a:user-1"}).status == endpoint.success
 
 
-@pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "OPTIONS", "HEAD"])
-def test_given_another_method_when_called_then_405_says_which_is_allowed(
+def allowed(endpoint: Endpoint) -> str:
+    return "GET, HEAD" if endpoint.method == "GET" else endpoint.method
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "OPTIONS", "QUERY", "get"])
+def test_given_another_method_when_called_then_405_says_which_are_allowed(
     endpoint: Endpoint, method: str
 ) -> None:
     answer = endpoint.function.http(method, endpoint.path, token="tenant-a:user-1")
     assert method in answer.problem(405)["detail"]
-    assert answer.headers["allow"] == endpoint.method
+    assert answer.headers["allow"] == allowed(endpoint)
+
+
+@pytest.mark.parametrize("endpoint", READERS, indirect=True)
+@pytest.mark.parametrize("more", [{}, {"query": {"limit": "0"}}, {"token": None}, {"path": "/nothing"}])
+def test_given_head_when_called_then_it_is_as_get_without_the_body(
+    endpoint: Endpoint, more: dict[str, Any]
+) -> None:
+    parts = {"path": endpoint.path, "token": "tenant-a:user-1", **endpoint.parts, **more}
+    got, head = (endpoint.function.http(method, **parts) for method in ("GET", "HEAD"))
+    assert (head.status, head.body) == (got.status, "")
+    assert head.headers.keys() == got.headers.keys()
+    assert int(head.headers["content-length"]) == len(got.body)
+
+
+@pytest.mark.parametrize("endpoint", ["create_user"], indirect=True)
+def test_given_head_where_there_is_no_get_when_called_then_405_without_a_body(endpoint: Endpoint) -> None:
+    answer = endpoint.function.http("HEAD", endpoint.path, token="tenant-a:user-1")
+    assert (answer.status, answer.headers["allow"], answer.body) == (405, "POST", "")
+
+
+@pytest.mark.parametrize("more", [{}, {"query": {"limit": "0"}, "json": {}}, {"token": None}])
+def test_given_any_answer_when_it_is_about_people_then_no_cache_keeps_it(
+    endpoint: Endpoint, more: dict[str, Any]
+) -> None:
+    answer = endpoint.call(**{"token": "tenant-a:user-1", **more})
+    assert answer.headers["cache-control"] == "no-store"
 
 
 NO_INTEGERS = [
