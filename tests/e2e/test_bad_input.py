@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 import pytest
 from mesh.client import TenantClient
 
+from tests.e2e.page import ORIGIN
+
 TOKEN = "Bearer tenant-a:someone"
 USER = {"email": "a@x.dev", "name": "A"}
 Headers = list[tuple[str, str]]
@@ -259,6 +261,33 @@ def test_head_is_get_without_the_body(
 
     assert (answer.status, answer.text) == (status, "")
     assert answer.headers["X-Request-Id"]
+
+
+def test_a_page_that_is_let_in_asks_first_and_reads_every_answer(
+    send: Callable[..., Answer], authorization: str
+) -> None:
+    wanted = [("Access-Control-Request-Method", "POST"), ("Access-Control-Request-Headers", "authorization")]
+
+    asked = send("OPTIONS", "/users/create", [("Origin", ORIGIN), *wanted])
+    read = [send("GET", path, [("Origin", ORIGIN)]) for path in ("/health", "/users", "/nothing")]
+
+    assert asked.status == 200
+    assert asked.headers["Access-Control-Allow-Methods"] == "POST"
+    assert asked.headers["Access-Control-Allow-Headers"] == "authorization"
+    assert [answer.status for answer in read] == [200, 401, 404]
+    assert {answer.headers["Access-Control-Allow-Origin"] for answer in [asked, *read]} == {ORIGIN}
+    assert "Retry-After" in read[0].headers["Access-Control-Expose-Headers"]
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", f"{ORIGIN}.evil"])
+def test_another_page_is_let_in_nowhere(send: Callable[..., Answer], authorization: str, origin: str) -> None:
+    headers = [("Origin", origin), ("Authorization", authorization)]
+
+    asked = send("OPTIONS", "/users", [*headers, ("Access-Control-Request-Method", "GET")])
+    read = [send("GET", path, headers) for path in ("/health", "/users", "/nothing")]
+
+    assert asked.problem["status"] == 400
+    assert not any("Access-Control-Allow-Origin" in answer.headers for answer in [asked, *read])
 
 
 def test_health_needs_no_token(send: Callable[..., Answer]) -> None:

@@ -12,10 +12,11 @@ from fastapi.routing import APIRoute
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from tenant_auth import gateway
 from tenant_auth.caller import AuthenticationError, KeysUnavailableError, current_caller
+from tenant_auth.cors import with_cors
 from tenant_auth.dynamodb import TenantAccessError
 from tenant_auth.problems import Handler, answer, http_error, problem, responses, validation_error
 from tenant_auth.rate_limit import rate_limiter
@@ -72,8 +73,11 @@ class _Route(APIRoute):
 class _Boundary:
     """Gives every answer what all of them have, and its access log line, and an unforeseen error its 500."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: FastAPI) -> None:
         self._app = app
+        self._methods = {
+            method for route in app.routes if isinstance(route, _Route) for method in route.allowed
+        }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
@@ -94,7 +98,7 @@ class _Boundary:
             await send(message)
 
         try:
-            await self._app(scope, receive, send_complete)
+            await with_cors(self._app, self._methods)(scope, receive, send_complete)
         except Exception as error:
             _logger.exception("unforeseen error")
             if not status:
