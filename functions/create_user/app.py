@@ -66,7 +66,7 @@ def create_user(
     else:
         requests = IdempotentRequests(dynamodb, table, caller.tenant_id, request.scope["aws.context"])
         user = requests.create(idempotency_key, new, create)
-    response.headers["Location"] = f"/users/{user.id}"
+    response.headers["Location"] = str(user.id)  # beside this URL, whatever stage or proxy is in front of it
     return user
 
 
@@ -87,6 +87,6 @@ def announce(created: Created, outbox: Outbox) -> None:
 
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics(capture_cold_start_metric=True)
-def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+def lambda_handler(event: Any, context: LambdaContext) -> dict[str, Any]:
     """Answer an API Gateway proxy event."""
     return serve(app, event, context)

@@ -10,6 +10,7 @@ from pydantic.alias_generators import to_camel
 from tenant_auth.app import create_app, serve
 from tenant_auth.caller import CurrentCaller
 from tenant_auth.dynamodb import tenant_dynamodb
+from tenant_auth.parameters import AS_INTEGER
 from tenant_auth.problems import answer, responses
 from users.errors import InvalidCursorError, UnavailableError
 from users.model import User
@@ -51,7 +52,7 @@ def health() -> Health:
 @app.get("/users", responses=responses(400, 401, 422, 429, 503))
 def list_users(
     caller: CurrentCaller,
-    limit: Annotated[int, Query(ge=1, le=100)] = 50,
+    limit: Annotated[int, Query(ge=1, le=100), AS_INTEGER] = 50,
     cursor: Annotated[str | None, Query(max_length=256)] = None,
 ) -> UserPage:
     """List the users of the caller's tenant, oldest first."""
@@ -62,6 +63,6 @@ def list_users(
 
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics(capture_cold_start_metric=True)
-def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+def lambda_handler(event: Any, context: LambdaContext) -> dict[str, Any]:
     """Answer an API Gateway proxy event."""
     return serve(app, event, context)

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 from tenant_auth.app import create_app, serve
 from tenant_auth.caller import CurrentCaller
+from tenant_auth.parameters import AS_INTEGER
 from tenant_auth.problems import answer, responses
 from vectors.embedder import embed
 from vectors.errors import UnavailableError
@@ -54,7 +55,7 @@ def search(
         Query(min_length=1, max_length=500, json_schema_extra={"pattern": WORDS}),
         AfterValidator(with_words),
     ],
-    limit: Annotated[int, Query(ge=1, le=50)] = 5,
+    limit: Annotated[int, Query(ge=1, le=50), AS_INTEGER] = 5,
 ) -> SearchResults:
     """Find the users of the caller's tenant that a sentence describes."""
     [vector] = embed([query])
@@ -67,6 +68,6 @@ def search(
 
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics(capture_cold_start_metric=True)
-def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+def lambda_handler(event: Any, context: LambdaContext) -> dict[str, Any]:
     """Answer an API Gateway proxy event."""
     return serve(app, event, context)

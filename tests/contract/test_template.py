@@ -1,6 +1,7 @@
 """template.yaml and the code agree, and the template grants no more than the code needs."""
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -11,7 +12,7 @@ import pytest
 from kafka_esm.template import read_mappings
 from mesh import paths
 from pydantic import BaseModel, ValidationError
-from tenant_auth.settings import RateLimitSettings, TenantRoleSettings
+from tenant_auth.settings import CorsSettings, RateLimitSettings, TenantRoleSettings
 from tenant_auth.settings import Settings as AuthSettings
 from users.settings import AddressSettings, DeadLetterSettings, StoreSettings, UserEventsSettings
 from vectors.settings import Settings as VectorsSettings
@@ -23,6 +24,7 @@ UNSCOPED = ["ec2:DescribeVpcs", "ec2:DescribeSecurityGroups"]  # they know no re
 FUNCTIONS = sorted(path.name for path in (paths.ROOT / "functions").iterdir() if (path / "app.py").exists())
 SETTINGS_OF: dict[str, type[BaseModel]] = {
     "tenant_auth.caller": AuthSettings,
+    "tenant_auth.cors": CorsSettings,
     "tenant_auth.dynamodb": TenantRoleSettings,
     "tenant_auth.rate_limit": RateLimitSettings,
     "users.outbox": StoreSettings,
@@ -283,6 +285,73 @@ def test_the_gateways_own_errors_are_problems() -> None:
         assert headers["Content-Type"] == "'application/problem+json'"
         assert headers["X-Request-Id"] == "context.requestId"
         assert ("Retry-After" in headers) == (status in (429, 503))
+
+
+def gateway_headers(**parameters: str) -> list[dict[str, str]]:
+    (api,) = sam.resources("AWS::Serverless::Api").values()
+    responses = sam.resolve(api["GatewayResponses"], **parameters)
+    return [response["ResponseParameters"]["Headers"] for response in responses.values()]
+
+
+def test_the_pages_of_the_main_origin_alone_can_read_the_gateways_own_errors() -> None:
+    for headers in gateway_headers(CorsAllowedOrigins="https://app.example,https://admin.example"):
+        assert headers["Access-Control-Allow-Origin"] == "'https://app.example'"
+        assert headers["Access-Control-Expose-Headers"] == "'Retry-After, X-Request-Id'"
+    assert not any("Access-Control" in name for headers in gateway_headers() for name in headers)
+
+
+@pytest.mark.parametrize(
+    ("origins", "accepted"),
+    [
+        ("", True),
+        ("*", True),
+        ("https://app.example", True),
+        ("https://app.example,http://localhost:5173, capacitor://localhost", True),
+        ("http://[::1]:3000", True),
+        ("https://app.example/", False),
+        ("https://app.example/x", False),
+        ("https://app.example,", False),
+        ("https://*.example", False),
+        ("https://app.example https://admin.example", False),
+        ("https://a'b", False),
+        ("app.example", False),
+        ("null", False),
+    ],
+)
+def test_the_template_and_the_code_take_the_same_origins(origins: str, accepted: bool) -> None:
+    pattern = sam.template()["Parameters"]["CorsAllowedOrigins"]["AllowedPattern"]
+    given = {"ENVIRONMENT": "development"} | ({"CORS_ALLOWED_ORIGINS": origins} if origins else {})
+    assert bool(re.fullmatch(pattern, origins)) == accepted
+    if accepted:
+        assert CorsSettings.model_validate(given)
+    else:
+        with pytest.raises(ValidationError, match="CORS_ALLOWED_ORIGINS"):
+            CorsSettings.model_validate(given)
+
+
+@pytest.mark.parametrize(
+    ("environment", "origins", "refused"),
+    [
+        ("production", "*", {"ProductionNamesItsOrigins"}),
+        ("production", "https://app.example", set()),
+        ("production", "", set()),
+        ("staging", "*", set()),
+    ],
+)
+def test_production_lets_in_no_page_that_it_does_not_name(
+    environment: str, origins: str, refused: set[str]
+) -> None:
+    jwt = {"JwtJwksUrl": "https://i/jwks", "JwtIssuer": "i", "JwtAudience": "a", "KafkaSecretArn": "arn"}
+    given = {"Environment": environment, "CorsAllowedOrigins": origins}
+    assert sam.broken_rules({**jwt, **given}) == refused
+    try:
+        CorsSettings.model_validate(
+            {"ENVIRONMENT": environment, "CORS_ALLOWED_ORIGINS": origins or "http://a"}
+        )
+        accepted = True
+    except ValidationError:
+        accepted = False
+    assert accepted == (not refused)
 
 
 @pytest.mark.parametrize(("group", "folder"), REQUIREMENTS.items())

@@ -15,6 +15,7 @@ from mesh.client import TenantClient
 from mesh.errors import MeshError
 
 from tests.e2e.mesh_command import Mesh
+from tests.e2e.page import ORIGIN
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -29,7 +30,7 @@ def _emulator() -> None:
 @pytest.fixture(scope="session")
 def mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mesh]:
     mesh = Mesh(tmp_path_factory.mktemp("e2e") / "mesh")
-    given = os.environ.get("E2E_PARAMETERS", "").split()
+    given = [f"CorsAllowedOrigins={ORIGIN}", *os.environ.get("E2E_PARAMETERS", "").split()]
     mesh.run("up", *[word for each in given for word in ("--parameter", each)])
     yield mesh
     mesh.run("down")

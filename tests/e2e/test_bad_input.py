@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 import pytest
 from mesh.client import TenantClient
 
+from tests.e2e.page import ORIGIN
+
 TOKEN = "Bearer tenant-a:someone"
 USER = {"email": "a@x.dev", "name": "A"}
 Headers = list[tuple[str, str]]
@@ -141,7 +143,11 @@ def test_a_body_that_does_not_say_that_it_is_json_is_415(
 
 
 @pytest.mark.parametrize(
-    "query", ["limit=0", "limit=101", "limit=-1", "limit=x", "limit=", "limit=1.5", f"cursor={'c' * 300}"]
+    "query",
+    [
+        *("limit=0", "limit=101", "limit=-1", "limit=x", "limit=", "limit=1.5", f"cursor={'c' * 300}"),
+        *("limit=1_0", "limit=0_1", "limit=%2B5", "limit=5.0", "limit=%205", "limit=05"),
+    ],
 )
 def test_a_limit_or_cursor_out_of_range_is_422(
     send: Callable[..., Answer], authorization: str, query: str
@@ -225,6 +231,69 @@ def test_a_cursor_of_another_tenant_is_400(tenant: Callable[[], TenantClient]) -
 
     assert theirs.page(limit=1, cursor=cursor)["users"]
     assert mine.http.get("/users", params={"cursor": cursor}).status_code == 400
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        ("X-Forwarded-Port", "443,80"),
+        ("X-Forwarded-Port", ""),
+        ("X-Forwarded-Proto", "gopher"),
+        ("X-Forwarded-Host", "a.dev, [::1]:x"),
+        ("X-Forwarded-For", "unknown"),
+        ("X-Forwarded-Prefix", "/elsewhere"),
+        ("Forwarded", "for=_hidden;;"),
+        ("X-Nobody", "n\xf6body"),
+        ("X-Nobody", "x" * 4_000),
+    ],
+)
+@pytest.mark.parametrize("path", ["/health", "/users?limit=1"])
+def test_a_header_that_nobody_uses_changes_nothing(
+    send: Callable[..., Answer], authorization: str, path: str, header: tuple[str, str]
+) -> None:
+    headers = [("Authorization", authorization), header]
+
+    assert [send("GET", path, more).status for more in (headers, [*headers, header])] == [200, 200]
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [("/health", 200), ("/users", 200), ("/users?limit=0", 422), ("/users/create", 405), ("/nothing", 404)],
+)
+def test_head_is_get_without_the_body(
+    send: Callable[..., Answer], authorization: str, path: str, status: int
+) -> None:
+    answer = send("HEAD", path, [("Authorization", authorization)])
+
+    assert (answer.status, answer.text) == (status, "")
+    assert answer.headers["X-Request-Id"]
+
+
+def test_a_page_that_is_let_in_asks_first_and_reads_every_answer(
+    send: Callable[..., Answer], authorization: str
+) -> None:
+    wanted = [("Access-Control-Request-Method", "POST"), ("Access-Control-Request-Headers", "authorization")]
+
+    asked = send("OPTIONS", "/users/create", [("Origin", ORIGIN), *wanted])
+    read = [send("GET", path, [("Origin", ORIGIN)]) for path in ("/health", "/users", "/nothing")]
+
+    assert asked.status == 200
+    assert asked.headers["Access-Control-Allow-Methods"] == "POST"
+    assert asked.headers["Access-Control-Allow-Headers"] == "authorization"
+    assert [answer.status for answer in read] == [200, 401, 404]
+    assert {answer.headers["Access-Control-Allow-Origin"] for answer in [asked, *read]} == {ORIGIN}
+    assert "Retry-After" in read[0].headers["Access-Control-Expose-Headers"]
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", f"{ORIGIN}.evil"])
+def test_another_page_is_let_in_nowhere(send: Callable[..., Answer], authorization: str, origin: str) -> None:
+    headers = [("Origin", origin), ("Authorization", authorization)]
+
+    asked = send("OPTIONS", "/users", [*headers, ("Access-Control-Request-Method", "GET")])
+    read = [send("GET", path, headers) for path in ("/health", "/users", "/nothing")]
+
+    assert asked.problem["status"] == 400
+    assert not any("Access-Control-Allow-Origin" in answer.headers for answer in [asked, *read])
 
 
 def test_health_needs_no_token(send: Callable[..., Answer]) -> None:

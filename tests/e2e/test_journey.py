@@ -71,6 +71,17 @@ def test_a_created_user_is_listed_and_found_by_meaning(tenant: NewTenant) -> Non
     assert 0 < best["score"] <= 1
 
 
+def test_the_location_of_a_user_is_an_address_of_this_api(tenant: NewTenant) -> None:
+    client = tenant()
+
+    created = client.http.post("/users/create", json={"email": "ada@x.dev", "name": "Ada"})
+    location = created.url.join(created.headers["Location"])
+
+    assert created.headers["Cache-Control"] == "no-store"
+    assert str(location) == f"{client.http.base_url}users/{created.json()['id']}"
+    assert client.http.get(location).headers["X-Request-Id"]  # no gateway says that there is no such API
+
+
 def test_tenants_with_the_same_people_see_only_their_own(tenant: NewTenant) -> None:
     clients = [tenant(), tenant()]
     for client in clients:

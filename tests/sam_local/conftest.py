@@ -13,6 +13,7 @@ from infra.sam.base_image import ensure_base_image
 from infra.sam.engine import EngineError, bridge_address, engine
 from tests.e2e.conftest import api_url, authorization, tenant
 from tests.e2e.mesh_command import Mesh
+from tests.e2e.page import ORIGIN
 from tests.sam_local.sam_local import SamLocal, SamMesh
 
 __all__ = ["api_url", "authorization", "tenant"]
@@ -43,7 +44,7 @@ def docker() -> Iterator[dict[str, str]]:
 def embedded(docker: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mesh]:
     """A mesh that containers get to, and that leaves it to others to invoke a function for an event."""
     mesh = Mesh(tmp_path_factory.mktemp("sam") / "mesh", MESH_HOST=bridge_address(docker))
-    mesh.run("up")
+    mesh.run("up", "--parameter", f"CorsAllowedOrigins={ORIGIN}")
     for name in ("poller", "schedule"):
         invoker = psutil.Process(mesh.component(name)["pid"])
         os.kill(invoker.pid, signal.SIGTERM)

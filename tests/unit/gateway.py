@@ -1,4 +1,4 @@
-"""What API Gateway (REST API, Lambda proxy integration) gives to a function, and what it is given back."""
+"""What API Gateway (Lambda proxy integration) gives to a function, and what it is given back."""
 
 import base64
 import json as jsonlib
@@ -102,6 +102,42 @@ def request(
             "requestId": REQUEST_ID,
             "resourcePath": path,
             "stage": "v1",
+        },
+        "body": base64.b64encode(body).decode() if isinstance(body, bytes) else body,
+        "isBase64Encoded": isinstance(body, bytes),
+    }
+
+
+def http_api_request(
+    method: str,
+    path: str,
+    *,
+    token: str,
+    stage: str = "$default",
+    route_key: str = "$default",
+    query: str = "",
+    body: str | bytes | None = None,
+) -> dict[str, Any]:
+    """Return the event of a request to an HTTP API, payload 2.0; with both `$default`, a function URL's."""
+    return {
+        "version": "2.0",
+        "routeKey": route_key,
+        "rawPath": path,
+        "rawQueryString": query,
+        "headers": {"host": "abc123.execute-api.us-east-1.amazonaws.com", "authorization": f"Bearer {token}"},
+        "requestContext": {
+            "accountId": "000000000000",
+            "apiId": "abc123",
+            "http": {
+                "method": method,
+                "path": path,
+                "protocol": "HTTP/1.1",
+                "sourceIp": "192.0.2.1",
+                "userAgent": "test",
+            },
+            "requestId": REQUEST_ID,
+            "routeKey": route_key,
+            "stage": stage,
         },
         "body": base64.b64encode(body).decode() if isinstance(body, bytes) else body,
         "isBase64Encoded": isinstance(body, bytes),

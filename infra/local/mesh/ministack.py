@@ -9,6 +9,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from kafka_esm import intrinsics
+
 from mesh.aws import REGION, STACK, client, physical_id
 
 _ANY = "x-amazon-apigateway-any-method"
@@ -21,7 +23,10 @@ def complete(endpoint_url: str, api_id: str, parameters: Mapping[str, str]) -> N
     cloudformation = client("cloudformation", endpoint_url)
     template = cloudformation.get_template(StackName=STACK, TemplateStage="Processed")["TemplateBody"]
     resources = template["Resources"]
-    _complete_api(endpoint_url, api_id, parameters["StageName"], resources["Api"]["Properties"]["Body"])
+    body = resources["Api"]["Properties"]["Body"]
+    scope = intrinsics.Scope(parameters, {}, template["Conditions"])
+    responses = intrinsics.resolve(body[_RESPONSES], scope)
+    _complete_api(endpoint_url, api_id, parameters["StageName"], body["paths"], responses)
     _complete_concurrency(endpoint_url, parameters, resources)
 
 
@@ -42,11 +47,13 @@ def _complete_concurrency(
             functions.delete_function_concurrency(FunctionName=name)
 
 
-def _complete_api(endpoint_url: str, api_id: str, stage: str, body: Mapping[str, Any]) -> None:
+def _complete_api(
+    endpoint_url: str, api_id: str, stage: str, paths: Mapping[str, Any], responses: Mapping[str, Any]
+) -> None:
     api = client("apigateway", endpoint_url)
     found = api.get_resources(restApiId=api_id, embed=["methods"])["items"]
     lacking = {each["path"]: each["id"] for each in found if not each.get("resourceMethods")}
-    methods = {path: item[_ANY] for path, item in body["paths"].items() if _ANY in item and path in lacking}
+    methods = {path: item[_ANY] for path, item in paths.items() if _ANY in item and path in lacking}
     if not methods:
         return
     for path, method in methods.items():
@@ -58,7 +65,7 @@ def _complete_api(endpoint_url: str, api_id: str, stage: str, body: Mapping[str,
             integrationHttpMethod="POST",
             uri=_resolve(endpoint_url, method[_INTEGRATION]["uri"]["Fn::Sub"]),
         )
-    for kind, response in body[_RESPONSES].items():
+    for kind, response in responses.items():
         status = {"statusCode": str(response["statusCode"])} if "statusCode" in response else {}
         api.put_gateway_response(restApiId=api_id, responseType=kind, **{**response, **status})
     api.create_deployment(restApiId=api_id, stageName=stage)

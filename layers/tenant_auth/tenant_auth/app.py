@@ -3,19 +3,20 @@
 import time
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
-from uuid import uuid4
 
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
-from mangum import Mangum
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.routing import Match
+from starlette.types import Message, Receive, Scope, Send
 
+from tenant_auth import gateway
 from tenant_auth.caller import AuthenticationError, KeysUnavailableError, current_caller
+from tenant_auth.cors import with_cors
 from tenant_auth.dynamodb import TenantAccessError
 from tenant_auth.problems import Handler, answer, http_error, problem, responses, validation_error
 from tenant_auth.rate_limit import rate_limiter
@@ -27,8 +28,27 @@ _logger = Logger()
 _metrics = Metrics()
 
 
-class _AuthenticateFirst(APIRoute):
-    """A route whose endpoint takes the caller knows who it is, and how much it is asked, before it parses."""
+class _Route(APIRoute):
+    """A route that takes HEAD where it takes GET, and knows its caller before it parses.
+
+    FastAPI leaves HEAD out, unlike Starlette; among a route's own methods it would also be in the document.
+    """
+
+    @property
+    def allowed(self) -> set[str]:
+        """The methods that it takes."""
+        methods = self.methods or set()
+        return {*methods, "HEAD"} if "GET" in methods else methods
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        match, child_scope = super().matches(scope)
+        is_head = match is Match.PARTIAL and scope["method"] in self.allowed
+        return Match.FULL if is_head else match, child_scope
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["method"] not in self.allowed:
+            raise HTTPException(405, headers={"Allow": ", ".join(sorted(self.allowed))})
+        await self.app(scope, receive, send)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
@@ -51,34 +71,39 @@ class _AuthenticateFirst(APIRoute):
 
 
 class _Boundary:
-    """Gives every answer its request id and its access log line, and an unforeseen error its 500."""
+    """Gives every answer what all of them have, and its access log line, and an unforeseen error its 500."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: FastAPI) -> None:
         self._app = app
+        self._methods = {
+            method for route in app.routes if isinstance(route, _Route) for method in route.allowed
+        }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
-        gateway = scope.get("aws.event", {}).get("requestContext", {})
-        request_id = gateway.get("requestId") or str(uuid4())
+        request_id = scope[gateway.REQUEST_ID]
         status = 0
         _logger.append_keys(request_id=request_id)
 
-        async def send_with_request_id(message: Message) -> None:
+        async def send_complete(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
                 headers["X-Request-Id"] = request_id
+                headers["Cache-Control"] = "no-store"  # most have a person in them
                 headers.update(scope.get(_RATE_LIMIT_FIELDS, {}))
+            elif scope["method"] == "HEAD":
+                message["body"] = b""
             await send(message)
 
         try:
-            await self._app(scope, receive, send_with_request_id)
-        except Exception:
+            await with_cors(self._app, self._methods)(scope, receive, send_complete)
+        except Exception as error:
             _logger.exception("unforeseen error")
             if not status:
-                response = problem(500, f"Something went wrong here. Please report {request_id}.")
-                await response(scope, receive, send_with_request_id)
+                response = await _unforeseen(Request(scope), error)
+                await response(scope, receive, send_complete)
         duration_ms = round((time.perf_counter() - started) * 1000, 1)
         _metrics.add_metric("Requests", MetricUnit.Count, 1)
         _metrics.add_metric("RequestDuration", MetricUnit.Milliseconds, duration_ms)
@@ -103,28 +128,25 @@ def create_app(title: str, problems: Mapping[int | type[Exception], Handler]) ->
             KeysUnavailableError: answer(503, "Tokens cannot be verified now. Please try again."),
             HTTPException: http_error,
             RequestValidationError: validation_error,
+            Exception: _unforeseen,
             **problems,
         },
     )
-    app.router.route_class = _AuthenticateFirst
-    app.add_middleware(_Boundary)
+    app.router.route_class = _Route
     return app
 
 
-def serve(app: FastAPI, event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Answer an API Gateway REST proxy event with `app`; every body here is text, none goes out as base64."""
-    try:
-        return Mangum(app, lifespan="off", text_mime_types=["application/"])(event, context)
-    except ValueError:  # Mangum cannot make a request of it: a Host that is no host, text that is no Unicode
-        _logger.warning("unreadable request", exc_info=True)
-        refused = problem(400, "The request cannot be read.")
-        request_id = event["requestContext"].get("requestId") or str(uuid4())
-        return {
-            "statusCode": refused.status_code,
-            "headers": {**refused.headers, "X-Request-Id": request_id},
-            "body": bytes(refused.body).decode(),
-            "isBase64Encoded": False,
-        }
+def serve(app: FastAPI, event: Any, context: Any) -> dict[str, Any]:
+    """Answer a request of API Gateway with `app`. WrongEventError for any other event but a warm-up."""
+    if gateway.is_warm_up(event):
+        _metrics.add_metric("WarmUps", MetricUnit.Count, 1)
+        return {"warm": True}
+    return gateway.answer(_Boundary(app), event, context)
+
+
+async def _unforeseen(request: Request, error: Exception) -> Response:
+    """Answer 500: what it was is in the log."""
+    return problem(500, f"Something went wrong here. Please report {request.scope[gateway.REQUEST_ID]}.")
 
 
 def _take_token(request: Request, tenant_id: str) -> None:

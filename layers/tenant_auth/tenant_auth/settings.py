@@ -2,6 +2,7 @@
 
 import math
 import os
+import re
 from functools import cache
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
@@ -124,3 +125,39 @@ class RateLimitSettings(BaseModel):
         """Return the limit of a tenant in a route group."""
         standard = RateLimit(perSecond=self.rate_limit_per_second, burst=self.rate_limit_burst)
         return self.rate_limit_overrides.get(tenant_id, {}).get(group, standard)
+
+
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")
+_DEFAULT_PORT = re.compile(r"http:.*:80|https:.*:443")  # no browser sends it
+
+
+def _origin(text: str) -> str:
+    if text != "*" and (not _ORIGIN.fullmatch(text) or _DEFAULT_PORT.fullmatch(text)):
+        raise ValueError(
+            f"{text!r} is no origin as browsers send it, such as https://app.example: in lower case, with no "
+            "path, no / at the end, and no port where it is the scheme's own"
+        )
+    return text
+
+
+class CorsSettings(BaseModel):
+    """The origins whose pages may call the API; `*` is every one."""
+
+    model_config = ConfigDict(alias_generator=str.upper, frozen=True, hide_input_in_errors=True)
+
+    cors_allowed_origins: Annotated[
+        tuple[Annotated[str, AfterValidator(_origin)], ...], BeforeValidator(_words)
+    ] = ()
+    environment: Literal["development", "staging", "production"] = "production"
+
+    @model_validator(mode="after")
+    def _safe(self) -> Self:
+        if "*" in self.cors_allowed_origins and self.environment == "production":
+            raise ValueError("CORS_ALLOWED_ORIGINS * lets every page in: ENVIRONMENT production wants names")
+        return self
+
+    @classmethod
+    @cache
+    def read(cls) -> Self:
+        """Return the settings; pydantic's ValidationError names the variable that is wrong."""
+        return cls.model_validate({name: value for name, value in os.environ.items() if value})

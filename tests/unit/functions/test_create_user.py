@@ -3,6 +3,7 @@
 import json
 import sys
 from typing import Any
+from urllib.parse import urljoin
 
 import boto3
 import pytest
@@ -48,9 +49,25 @@ def test_given_a_new_user_when_created_then_the_answer_is_the_user(create_user: 
     assert user.keys() == {"id", "tenantId", "email", "name", "profile", "createdAt"}
     assert {**user, **ALICE, "tenantId": "tenant-a"} == user
     assert user["createdAt"].endswith("Z")
-    assert answer.headers["location"] == f"/users/{user['id']}"
     assert answer.headers["content-type"] == "application/json"
     assert not answer.is_base64
+
+
+@pytest.mark.parametrize(
+    "base",
+    [
+        "https://abc123.execute-api.us-east-1.amazonaws.com/v1",
+        "https://api.example/people",
+        "https://api.example",
+        "http://127.0.0.1:4566/restapis/abc123/v1/_user_request_",
+    ],
+)
+def test_given_a_new_user_when_the_location_is_followed_then_it_is_under_the_same_base_url(
+    create_user: Function, base: str
+) -> None:
+    answer = create(create_user)
+    followed = urljoin(f"{base}/users/create", answer.headers["location"])
+    assert followed == f"{base}/users/{answer.json['id']}"
 
 
 def test_given_a_new_user_when_created_then_the_event_is_on_the_topic_of_the_template(

@@ -2,7 +2,7 @@
 
 import pytest
 from pydantic import ValidationError
-from tenant_auth.settings import Settings
+from tenant_auth.settings import CorsSettings, Settings
 
 JWT = {
     "AUTH_MODE": "jwt",
@@ -112,3 +112,34 @@ def test_given_an_audience_claim_that_is_unknown_when_read_then_it_is_refused(cl
 def test_given_a_leeway_out_of_range_when_read_then_it_is_refused(seconds: str) -> None:
     with pytest.raises(ValidationError, match="JWT_LEEWAY_SECONDS"):
         Settings.model_validate({**JWT, "JWT_LEEWAY_SECONDS": seconds})
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        *("https://a.dev/", "https://a.dev/app", "https://a.dev?x", "https://a.dev#x", "https://u@a.dev"),
+        *("https://A.dev", "HTTPS://a.dev", "https://a.dev:443", "http://a.dev:80", "https://a.dev:"),
+        *(
+            "a.dev",
+            "//a.dev",
+            "https://",
+            "https://*.a.dev",
+            "https://ä.dev",
+            "null",
+            "https://a.dev;https://b",
+        ),
+    ],
+)
+def test_given_an_origin_that_no_browser_sends_when_read_then_it_is_refused_by_name(origin: str) -> None:
+    with pytest.raises(ValidationError, match="CORS_ALLOWED_ORIGINS") as refused:
+        CorsSettings.model_validate({"CORS_ALLOWED_ORIGINS": f"https://good.dev,{origin}"})
+    assert f"{origin!r} is no origin" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "origin",
+    ["https://a.dev", "https://a.dev:8443", "http://localhost:5173", "http://[::1]", "tauri://localhost"],
+)
+def test_given_origins_as_browsers_send_them_when_read_then_they_are_taken(origin: str) -> None:
+    read = CorsSettings.model_validate({"CORS_ALLOWED_ORIGINS": f"https://xn--bcher-kva.example , {origin}"})
+    assert read.cors_allowed_origins == ("https://xn--bcher-kva.example", origin)
