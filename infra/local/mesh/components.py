@@ -24,6 +24,7 @@ KAFKA = "kafka"
 QDRANT = "qdrant"
 POLLER = "poller"
 SCHEDULE = "schedule"
+NAMES = (KAFKA, QDRANT, AWS, POLLER, SCHEDULE)
 EMULATORS = ("ministack", "localstack")
 TANSU, APACHE_KAFKA_SCRAM = "tansu", "apache-kafka-scram"  # and apache-kafka, without a password
 
