@@ -53,7 +53,7 @@ test-iam: $(INSTALLED) ## no tenant's credentials reach another tenant: on an em
 
 .PHONY: test-localstack
 test-localstack: $(INSTALLED) ## the end-to-end tests on LocalStack, and its functions by themselves (wants Python 3.12 or 3.13)
-	MESH_EMULATOR=localstack $(PYTEST) --timeout 300 tests/integration/localstack tests/localstack tests/e2e tests/mesh
+	MESH_EMULATOR=localstack $(PYTEST) --timeout 300 tests/integration/localstack tests/integration/mesh/test_workers.py tests/localstack tests/e2e tests/mesh
 
 .PHONY: cycles-localstack
 cycles-localstack: $(INSTALLED) ## LocalStack up, deploy, find a user, down, ten times or CYCLES=N

@@ -91,7 +91,7 @@ def test_logs_show_components_and_functions(mesh: Mesh, tenant: Callable[[], Ten
     assert '"route":"/users/create"' in lines
     for private in ("secret-address", "Bearer", "a private profile"):
         assert private not in lines
-    assert "There is no function 'nothing'" in mesh.run("logs", "nothing", code=2)
+    assert "Components: kafka, " in mesh.run("logs", "nothing", code=2)
 
 
 def test_logs_follow_a_function(mesh: Mesh, tenant: Callable[[], TenantClient]) -> None:
@@ -115,3 +115,4 @@ def test_invoke_runs_a_function_with_an_event_from_a_file(mesh: Mesh, tmp_path: 
     empty = tmp_path / "empty.json"
     empty.write_text("{}")
     assert "error" in mesh.run("invoke", "search", "-e", str(empty), code=1).lower()
+    assert "There is no function 'nothing'" in mesh.run("invoke", "nothing", "-e", str(empty), code=2)

@@ -81,6 +81,32 @@ def test_given_one_tenant_when_reindexed_then_only_its_users_are_sent(
     assert {record.key for record in kafka.records} == keys
 
 
+def test_given_a_tenant_that_is_not_in_the_table_when_reindexed_then_it_is_an_error(
+    users: UserStore, kafka: FakeKafka
+) -> None:
+    create(users, "tenant-a", 1)
+    with pytest.raises(MeshError, match=r"no tenant 'nope' in the table\. There are: tenant-a\."):
+        run("nope")
+    assert kafka.records == []
+
+
+def test_given_a_tenant_without_users_when_reindexed_then_that_is_no_error(
+    users: UserStore, kafka: FakeKafka
+) -> None:
+    users._register("tenant-a")
+    run("tenant-a")
+    assert kafka.records == []
+
+
+def test_given_a_saved_place_that_cannot_be_when_reindexed_then_it_says_so(
+    users: UserStore, kafka: FakeKafka
+) -> None:
+    create(users, "tenant-a", 1)
+    paths.REINDEX.write_text('{"tenant": "tenant-a", "cursor": "nonsense"}')
+    with pytest.raises(MeshError, match=r"reindex\.json is damaged"):
+        run()
+
+
 def test_given_kafka_fails_in_between_when_run_again_then_it_goes_on_with_that_page(
     users: UserStore, kafka: FakeKafka
 ) -> None:

@@ -140,7 +140,7 @@ def _secret(kind: str, uri: str, secrets: SecretsManagerClient) -> Mapping[str, 
         raise _unusable(kind, uri, f"it cannot be read ({type(exc).__name__})") from None
     try:
         found = json.loads(text or "")
-    except ValueError:
+    except (ValueError, RecursionError):
         raise _unusable(kind, uri, "it is not JSON") from None
     if not isinstance(found, dict):
         raise _unusable(kind, uri, "it is not a JSON object")

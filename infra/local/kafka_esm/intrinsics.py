@@ -14,6 +14,7 @@ import yaml
 
 from kafka_esm.errors import ConfigurationError
 
+_DEEPEST = 100  # a template of ours goes down to 13; libyaml ends the whole process at some 10,000
 _SUB = re.compile(r"\$\{(!?)([^}]+)\}")
 
 
@@ -74,7 +75,10 @@ def parse(text: str) -> dict[str, Any]:
 
     """
     try:
+        _check_depth(text)
         template = yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader
+    except ValueError as exc:  # a scalar that looks like a date and is none, say
+        raise ConfigurationError(f"the template is not valid YAML: {exc}") from None
     except yaml.YAMLError as exc:
         mark = getattr(exc, "problem_mark", None)
         line = f" (line {mark.line + 1})" if mark else ""
@@ -83,6 +87,17 @@ def parse(text: str) -> dict[str, Any]:
     if not isinstance(template, dict) or not isinstance(template.get("Resources"), dict):
         raise ConfigurationError("the template has no Resources")
     return template
+
+
+def _check_depth(text: str) -> None:
+    depth = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        if depth > _DEEPEST:
+            raise ConfigurationError(f"the template is nested more than {_DEEPEST} levels deep")
 
 
 def resolve(value: Any, scope: Scope) -> Any:

@@ -1,6 +1,7 @@
 """Lambda's Invoke API: call a function, and tell whether it has processed the batch."""
 
 from dataclasses import replace
+from functools import cache
 from typing import TYPE_CHECKING
 
 from botocore.config import Config
@@ -17,6 +18,18 @@ if TYPE_CHECKING:
 _COLD_START_SECONDS = 60
 
 
+@cache
+def client_config(timeout_seconds: int, connections: int = 10) -> Config:
+    """Return how a client is set up that waits as long as the function may run, and asks once."""
+    return Config(
+        connect_timeout=5,
+        read_timeout=timeout_seconds + _COLD_START_SECONDS,
+        # Retrying is the caller's: a repeated call must not happen behind its back.
+        retries={"total_max_attempts": 1},
+        max_pool_connections=connections,
+    )
+
+
 def lambda_client(
     endpoint_url: str, region: str, timeout_seconds: int, connections: int = 10
 ) -> "LambdaClient":
@@ -26,13 +39,7 @@ def lambda_client(
         ConfigurationError: the endpoint is not a URL, or there are no credentials.
 
     """
-    config = Config(
-        connect_timeout=5,
-        read_timeout=timeout_seconds + _COLD_START_SECONDS,
-        # Retrying is the poller's: a repeated call must not happen behind its back.
-        retries={"total_max_attempts": 1},
-        max_pool_connections=connections,
-    )
+    config = client_config(timeout_seconds, connections)
     session = aws_session()
     try:
         return session.client("lambda", endpoint_url=endpoint_url, region_name=region, config=config)

@@ -13,6 +13,8 @@ from hashlib import sha256
 from pathlib import Path
 from secrets import token_urlsafe
 
+from pydantic import TypeAdapter, ValidationError
+
 from mesh import build, certificates, paths, private, process
 from mesh.certificates import Certificate
 from mesh.errors import MeshError
@@ -121,7 +123,10 @@ def secure(folder: Path, host: str, certificate: Certificate | None = None) -> A
     private.make_folder(folder)
     kept = folder / "access.json"
     if kept.exists():
-        return Access(**json.loads(kept.read_text()))
+        try:
+            return TypeAdapter(Access).validate_json(kept.read_bytes())
+        except ValidationError as error:
+            raise MeshError(f"{kept} is damaged. To have another one: mesh down, then mesh up.") from error
     certificate = certificate or certificates.issue((host, _LOOPBACK, "localhost"))
     access = Access("mesh", token_urlsafe(24), certificate.root_ca)
     private.write(_keystore(folder), certificate.key + certificate.server)

@@ -7,6 +7,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from kafka_esm.invoke import client_config
 
 STACK = "event-mesh"
 ENRICH_WORKERS = "1"  # a worker takes 330 MB, and one batch may hold all partitions
@@ -31,6 +32,13 @@ def client(service: str, endpoint_url: str, config: Config | None = None) -> Any
             aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
             aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
         )
+
+
+def invoke(endpoint_url: str, function: str, payload: str) -> Any:
+    """Invoke a function, once, and return Lambda's answer, however long the function may run."""
+    configuration = client("lambda", endpoint_url).get_function_configuration(FunctionName=function)
+    invoking = client("lambda", endpoint_url, client_config(configuration["Timeout"]))
+    return invoking.invoke(FunctionName=function, Payload=payload)
 
 
 def physical_id(endpoint_url: str, logical_id: str) -> str | None:

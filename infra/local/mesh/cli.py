@@ -139,16 +139,12 @@ def invoke_command(
     event: Annotated[Path, typer.Option("--event", "-e", exists=True, dir_okay=False, help="A JSON file.")],
 ) -> None:
     """Invoke a function with an event and print its answer. Exit code 1: the function failed."""
-    from mesh import aws, deploy
+    from mesh import arguments, aws, deploy
 
     state = load_running()
-    try:
-        payload = json.dumps(json.loads(event.read_bytes()))
-    except ValueError as error:
-        raise MeshError(f"{event} is not JSON: {error}") from error
-    answer = aws.client("lambda", state.aws_endpoint_url).invoke(
-        FunctionName=deploy.function_name(state.aws_endpoint_url, function), Payload=payload
-    )
+    payload = arguments.event(event)
+    name = deploy.function_name(state.aws_endpoint_url, function)
+    answer = aws.invoke(state.aws_endpoint_url, name, payload)
     print(answer["Payload"].read().decode())  # noqa: T201
     raise typer.Exit(1 if "FunctionError" in answer else 0)
 
@@ -161,8 +157,10 @@ def reindex_command(
 
     After a change of the model, or the loss of Qdrant. What was interrupted goes on where it was.
     """
-    from mesh import reindex
+    from mesh import arguments, reindex
 
+    if tenant is not None:
+        arguments.tenant(tenant)
     with lock():
         reindex.run(load_running(), tenant, console)
 
@@ -174,9 +172,10 @@ def token_command(
     expires_in: Annotated[int, typer.Option(min=1, metavar="SECONDS", help="How long it holds.")] = 3600,
 ) -> None:
     """Print a signed token of the mesh's own issuer, as `mesh up --parameter AuthMode=jwt` accepts it."""
-    from mesh import tokens
+    from mesh import arguments, tokens
 
-    print(tokens.signed(load_running(), tenant, user, expires_in))  # noqa: T201
+    tenant, user = arguments.tenant(tenant), arguments.user(user)
+    print(tokens.accepted(load_running(), tenant, user, expires_in))  # noqa: T201
 
 
 @app.command("down")
@@ -234,10 +233,11 @@ def _with_progress(work: Callable[[Callable[[str], None]], Result]) -> Result:
 
 def _parameters(given: list[str]) -> dict[str, str]:
     """Return Name=Value pairs as a mapping; MeshError if one is no such pair, or no parameter's name."""
-    from mesh import deploy
+    from mesh import arguments, deploy
 
     pairs = [(name, value) for name, _, value in (each.partition("=") for each in given)]
     for each, (name, _) in zip(given, pairs, strict=True):
+        arguments.utf8(each, "--parameter")
         if "=" not in each:
             raise MeshError(f"--parameter {each}: give it as Name=Value.")
         if name not in (known := deploy.declared()):
@@ -305,5 +305,6 @@ def main() -> None:
         if not is_users(error):
             raise
         errors.print("[red]error[/]", end=" ")
-        errors.print(str(error), markup=False)
+        said = str(error).encode(errors="backslashreplace").decode()  # it may quote what is no UTF-8
+        errors.print(said, markup=False)
         sys.exit(2)

@@ -24,6 +24,7 @@ KAFKA = "kafka"
 QDRANT = "qdrant"
 POLLER = "poller"
 SCHEDULE = "schedule"
+NAMES = (KAFKA, QDRANT, AWS, POLLER, SCHEDULE)
 EMULATORS = ("ministack", "localstack")
 TANSU, APACHE_KAFKA_SCRAM = "tansu", "apache-kafka-scram"  # and apache-kafka, without a password
 
@@ -60,10 +61,12 @@ def start_aws(port: int, emulator: str = EMULATORS[0]) -> Component:
         "LAMBDA_WARM_TTL_SECONDS": "60",  # a burst's extra workers, 250 MB each, are gone a minute later
         "LOG_LEVEL": "WARNING",
         "MINISTACK_HOST": HOST,
+        "PYTHONPATH": os.pathsep.join(map(str, (paths.MINISTACK, paths.LOCAL))),  # our repairs, nothing else
         "SFTP_ENABLED": "0",
         "TMPDIR": str(temporary),  # every worker unpacks its layers there
     }
-    return _start(AWS, [str(build.ensure_environment("ministack") / "ministack")], environment, url)
+    python = build.ensure_environment("ministack") / "python"
+    return _start(AWS, [str(python), "-m", "mesh_ministack"], environment, url)
 
 
 def install_broker(broker: str) -> None:

@@ -17,7 +17,7 @@ from users.dead_letters import notes, own_record
 from users.events import Reason, Record
 from users.publisher import Publisher
 
-from mesh import deploy, kafka_access
+from mesh import arguments, deploy, kafka_access
 from mesh.errors import MeshError
 from mesh.state import State
 
@@ -88,10 +88,10 @@ def topic_of(state: State) -> Topic:
 
 
 def choose(reason: str | None, tenant: str | None) -> Choice:
-    """Return the choice of dead letters; MeshError if there is no such reason."""
+    """Return the choice of dead letters; MeshError if there can be no such reason or tenant."""
     if reason is not None and reason not in set(Reason):
         raise MeshError(f"There is no reason {reason!r}. There are: {', '.join(sorted(Reason))}.")
-    return Choice(reason, tenant)
+    return Choice(reason, None if tenant is None else arguments.tenant(tenant))
 
 
 def read(topic: Topic) -> list[Letter]:

@@ -113,13 +113,22 @@ def check_health(api_url: str) -> None:
 
 
 def function_name(endpoint_url: str, function: str) -> str:
+    """Return the deployed name of a function; MeshError if there is none of this name."""
+    name = find_function(endpoint_url, function)
+    if name is None:
+        raise MeshError(f"There is no function {function!r}. There are: {', '.join(function_folders())}.")
+    return name
+
+
+def find_function(endpoint_url: str, function: str) -> str | None:
     """Return the deployed name of a function, named as in the template or as its folder under functions/."""
     logical_id = "".join(part.capitalize() for part in function.split("_")) + "Function"
-    name = physical_id(endpoint_url, function) or physical_id(endpoint_url, logical_id)
-    if name is None:
-        known = sorted(path.parent.name for path in paths.ROOT.glob("functions/*/app.py"))
-        raise MeshError(f"There is no function {function!r}. There are: {', '.join(known)}.")
-    return name
+    return physical_id(endpoint_url, function) or physical_id(endpoint_url, logical_id)
+
+
+def function_folders() -> list[str]:
+    """Return the names of the folders under functions/."""
+    return sorted(path.parent.name for path in paths.ROOT.glob("functions/*/app.py"))
 
 
 def _deployed(endpoint_url: str) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from botocore.exceptions import ClientError
 
-from mesh import aws, deploy, paths
+from mesh import aws, components, deploy, paths
 from mesh.errors import MeshError
 from mesh.state import State
 
@@ -15,20 +15,28 @@ _INTERVAL = 0.3
 
 def lines(state: State, name: str, follow: bool) -> Iterator[str]:
     """Yield the log lines of a component, or else of a function; MeshError if there is neither."""
-    file = paths.LOGS / f"{name}.log"
-    if file.exists():
-        read = _file(file)
-    elif not state.api_url:
-        raise MeshError(
-            f"There is no log {name!r}, and no mesh is running here that could have a function of it."
-        )
-    else:
-        function = deploy.function_name(state.aws_endpoint_url, name)
+    files = {file.stem: file for file in paths.LOGS.glob("*.log")}
+    if name in files:
+        read = _file(files[name])
+    elif state.api_url and (function := deploy.find_function(state.aws_endpoint_url, name)):
         read = _log_group(state.aws_endpoint_url, f"/aws/lambda/{function}")
+    else:
+        raise MeshError(_nothing(state, name))
     yield from read()
     while follow:
         time.sleep(_INTERVAL)
         yield from read()
+
+
+def _nothing(state: State, name: str) -> str:
+    """Say that there is no such log, and which there are."""
+    running = "" if state.api_url else " No mesh is running here; start one with 'mesh up'."
+    if name in (*components.NAMES, *deploy.function_folders()):
+        return f"{name} has no log here yet.{running}"
+    return (
+        f"There is no log {name!r}.{running} Components: {', '.join(components.NAMES)}; build. "
+        f"Functions: {', '.join(deploy.function_folders())}."
+    )
 
 
 def _file(path: Path) -> Callable[[], Iterator[str]]:

@@ -7,6 +7,8 @@ ROOT = Path(__file__).resolve().parents[3]
 TEMPLATE = ROOT / "template.yaml"
 BUILD = ROOT / ".aws-sam" / "build"
 ENVIRONMENTS = ROOT / ".venvs"
+LOCAL = ROOT / "infra" / "local"
+MINISTACK = ROOT / "infra" / "ministack"
 
 HOME = Path(os.environ.get("MESH_HOME", ROOT / ".mesh"))
 STATE = HOME / "state.json"

@@ -8,11 +8,13 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from pydantic import TypeAdapter, ValidationError
 from qdrant_client import QdrantClient
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from users.errors import InvalidCursorError
 from users.errors import UnavailableError as UsersUnavailableError
 from users.events import user_created
 from users.model import User
@@ -28,6 +30,7 @@ from mesh.provision import provision
 from mesh.state import State
 
 _PAGE = 100
+_SHOWN = 20
 _INDEXED_SECONDS = 600
 _FETCHED_SECONDS = 10.0
 
@@ -42,8 +45,9 @@ class Place(NamedTuple):
 def run(state: State, tenant: str | None, console: Console) -> None:
     """Publish the users of all tenants, or of one, and wait until all of them are indexed.
 
-    A run over all tenants that was interrupted goes on where it was. MeshError if a store does not answer,
-    if the collection is another model's, or if users are missing in the index at the end.
+    A run over all tenants that was interrupted goes on where it was. MeshError if there is no such tenant,
+    if a store does not answer, if the collection is another model's, or if users are missing in the index
+    at the end.
     """
     values = deploy.resolved(deploy.parameters(state))
     provision(state)
@@ -56,7 +60,9 @@ def run(state: State, tenant: str | None, console: Console) -> None:
 def _run(state: State, values: Mapping[str, str], tenant: str | None, console: Console) -> None:
     users = stores.users(state)
     publisher = Publisher(partial(kafka_access.options, state), values["UserEventsTopic"])
-    tenants = [tenant] if tenant else sorted(users.tenants())
+    tenants = sorted(users.tenants())
+    if tenant is not None:
+        tenants = [_known(tenant, tenants)]
     started = _saved() if tenant is None else None
     if started:
         console.print(f"Going on with {started.tenant}, where the last run ended.")
@@ -77,6 +83,15 @@ def _run(state: State, values: Mapping[str, str], tenant: str | None, console: C
     paths.REINDEX.unlink(missing_ok=True)
 
 
+def _known(tenant: str, tenants: list[str]) -> str:
+    """Return the tenant; MeshError if it is not in the table."""
+    if tenant not in tenants:
+        shown = [*tenants[:_SHOWN], *(["…"] if len(tenants) > _SHOWN else [])]
+        there = f"There are: {', '.join(shown)}." if tenants else "There is none yet."
+        raise MeshError(f"There is no tenant {tenant!r} in the table. {there}")
+    return tenant
+
+
 def _publish(users: UserStore, publisher: Publisher, tenant: str, cursor: str | None, *, keep: bool) -> int:
     """Publish a tenant's users from a page on; return how many there were."""
     published = 0
@@ -94,7 +109,10 @@ def _publish(users: UserStore, publisher: Publisher, tenant: str, cursor: str | 
 
 def _pages(users: UserStore, tenant: str, cursor: str | None) -> Iterator[tuple[list[User], str | None]]:
     while True:
-        page = users.page(tenant, _PAGE, cursor)
+        try:
+            page = users.page(tenant, _PAGE, cursor)
+        except InvalidCursorError as error:  # only where the last run has saved it can it be wrong
+            raise _damaged() from error
         cursor = page.next_cursor
         yield page.users, cursor
         if cursor is None:
@@ -144,8 +162,14 @@ def _await_indexed(state: State, complete: Callable[[], bool]) -> None:
 def _saved() -> Place | None:
     if not paths.REINDEX.exists():
         return None
-    saved: dict[str, Any] = json.loads(paths.REINDEX.read_text())
-    return Place(**saved)
+    try:
+        return TypeAdapter(Place).validate_json(paths.REINDEX.read_bytes())
+    except ValidationError as error:
+        raise _damaged() from error
+
+
+def _damaged() -> MeshError:
+    return MeshError(f"{paths.REINDEX} is damaged. Remove it; mesh reindex then begins anew.")
 
 
 def _save(place: Place) -> None:

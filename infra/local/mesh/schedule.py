@@ -15,7 +15,7 @@ from uuid import uuid4
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from mesh.aws import REGION, client
+from mesh.aws import REGION, invoke
 
 
 def scheduled_functions(template: Mapping[str, Any]) -> list[str]:
@@ -44,11 +44,10 @@ def event() -> dict[str, Any]:
 
 def run(functions: list[str], endpoint_url: str, seconds: float, stopped: Event) -> None:
     """Invoke the functions, one after the other and again every so many seconds, until `stopped` is set."""
-    functions_api = client("lambda", endpoint_url)
     while not stopped.wait(seconds):
         for name in functions:
             try:
-                answer = functions_api.invoke(FunctionName=name, Payload=json.dumps(event()))
+                answer = invoke(endpoint_url, name, json.dumps(event()))
                 failure = answer["Payload"].read().decode() if "FunctionError" in answer else None
             except (BotoCoreError, ClientError) as error:
                 failure = str(error)

@@ -77,10 +77,11 @@ def load() -> State:
     """Return the state of the mesh, an empty one if there is no mesh."""
     if not paths.STATE.exists():
         return State()
+    from pydantic import TypeAdapter, ValidationError  # no other command than one with a mesh needs it
+
     try:
-        saved = json.loads(paths.STATE.read_text())
-        return State(**{**saved, "components": [Component(**each) for each in saved["components"]]})
-    except (ValueError, TypeError, KeyError) as error:
+        return TypeAdapter(State).validate_json(paths.STATE.read_bytes())
+    except ValidationError as error:
         raise MeshError(
             f"{paths.STATE} is damaged. End the mesh's processes yourself and remove it."
         ) from error

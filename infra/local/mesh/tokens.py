@@ -6,6 +6,7 @@ from hashlib import sha256
 from typing import Any
 
 import jwt
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import (
     SECP256R1,
     EllipticCurvePrivateKey,
@@ -22,6 +23,7 @@ from jwt.algorithms import ECAlgorithm
 
 from mesh import deploy, paths, private
 from mesh.aws import client
+from mesh.errors import MeshError
 from mesh.state import State
 
 EXPIRES_IN = 3600
@@ -43,8 +45,19 @@ def jwks() -> dict[str, Any]:
     return {"keys": [{**public, "kid": _key_id(key), "use": "sig", "alg": _ALGORITHM, "key_ops": ["verify"]}]}
 
 
+def accepted(state: State, tenant: str, user: str, expires_in: int) -> str:
+    """Return a token that the mesh's API accepts; MeshError if it accepts none that is signed."""
+    if (mode := _mode(state)) != "jwt":
+        raise MeshError(
+            f"This mesh runs with AuthMode {mode} and accepts no signed token. Send this header:\n"
+            f"  Authorization: {authorization(state, tenant, user)}\n"
+            "Or let it accept signed tokens: mesh up --parameter AuthMode=jwt"
+        )
+    return signed(state, tenant, user, expires_in)
+
+
 def signed(state: State, tenant: str, user: str, expires_in: int = EXPIRES_IN) -> str:
-    """Return a token that tells the mesh's API who is calling, if it runs with AuthMode jwt."""
+    """Return a token that tells an API with AuthMode jwt who is calling."""
     values = deploy.resolved(deploy.parameters(state))
     key, now = _key(), int(time.time())
     claims = {
@@ -61,9 +74,13 @@ def signed(state: State, tenant: str, user: str, expires_in: int = EXPIRES_IN) -
 
 def authorization(state: State, tenant: str, user: str) -> str:
     """Return the Authorization header of a user of a tenant, as the mesh's AuthMode wants it."""
-    if deploy.parameters(state)["AuthMode"] == "jwt":
+    if _mode(state) == "jwt":
         return f"Bearer {signed(state, tenant, user)}"
     return f"Bearer {tenant}:{user}"
+
+
+def _mode(state: State) -> str:
+    return deploy.parameters(state)["AuthMode"]
 
 
 def _key() -> EllipticCurvePrivateKey:
@@ -73,9 +90,17 @@ def _key() -> EllipticCurvePrivateKey:
         made = generate_private_key(SECP256R1())
         pem = made.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         private.write(paths.ISSUER_KEY, pem.decode())
-    key = load_pem_private_key(paths.ISSUER_KEY.read_bytes(), None)
-    assert isinstance(key, EllipticCurvePrivateKey)
+    try:
+        key = load_pem_private_key(paths.ISSUER_KEY.read_bytes(), None)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise _damaged() from error
+    if not isinstance(key, EllipticCurvePrivateKey):
+        raise _damaged()
     return key
+
+
+def _damaged() -> MeshError:
+    return MeshError(f"{paths.ISSUER_KEY} is damaged. Remove it; another one comes with: mesh down, mesh up")
 
 
 def _key_id(key: EllipticCurvePrivateKey) -> str:

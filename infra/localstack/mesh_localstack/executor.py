@@ -59,7 +59,8 @@ class ProcessExecutor(RuntimeExecutor):  # type: ignore[misc]
     def _new_worker(self) -> Worker:
         settings = self.function_version.config
         command = [_interpreter(settings.runtime), "-m", "awslambdaric", settings.handler]
-        return Worker(command, settings.code.get_unzipped_code_location(), self._environment)
+        folder = settings.code.get_unzipped_code_location()
+        return Worker(command, folder, self._environment, settings.memory_size)
 
     @classmethod
     def prepare_version(cls, function_version: FunctionVersion) -> None:

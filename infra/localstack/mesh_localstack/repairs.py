@@ -1,12 +1,17 @@
 """What LocalStack gets wrong, put right. Each can go when a later LocalStack does without."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from typing import Any
 
+from lambda_workers import places
 from localstack import config
 from localstack.services.apigateway.next_gen.execute_api.handlers import parse
 from localstack.services.apigateway.next_gen.execute_api.handlers.resource_router import ApiGatewayMethodRule
 from localstack.services.cloudformation.resource_provider import ResourceProviderExecutor
+from localstack.services.lambda_.invocation.assignment import AssignmentService
+from localstack.services.lambda_.invocation.execution_environment import InvalidStatusException
+from localstack.services.lambda_.invocation.lambda_models import FunctionVersion
 from localstack.utils.patch import patch
 from twisted.internet.endpoints import TCP4ServerEndpoint
 from twisted.web.http import Request
@@ -27,6 +32,30 @@ def deploy_without_pauses() -> None:
     @patch(ResourceProviderExecutor.deploy_loop)  # type: ignore[untyped-decorator]
     def deploy_loop(original: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
         return original(*arguments, **{"sleep_time": 0.05, **options})
+
+
+def invocations_wait() -> None:
+    """Let an invocation wait for an execution environment. LocalStack starts one more, whatever runs already.
+
+    Another invocation may take the one that it has started; then it looks again.
+    """
+
+    @patch(AssignmentService.get_environment)  # type: ignore[untyped-decorator]
+    @contextmanager
+    def get_environment(
+        original: Callable[..., AbstractContextManager[Any]],
+        self: Any,
+        manager: str,
+        version: FunctionVersion,
+        kind: Any,
+    ) -> Iterator[Any]:
+        place = places.of(version.id.unqualified_arn(), version.config.memory_size)
+        with place, ExitStack() as lease:
+            environment = None
+            while environment is None:
+                with suppress(InvalidStatusException):
+                    environment = lease.enter_context(original(self, manager, version, kind))
+            yield environment
 
 
 def any_is_every_method() -> None:

@@ -12,6 +12,8 @@ from pathlib import Path
 from queue import Empty
 from threading import Event, Thread
 
+from lambda_workers import endings, memory
+
 from mesh_localstack.output import Output
 from mesh_localstack.runtime_api import Answer, Invocation, RuntimeApi
 
@@ -29,10 +31,17 @@ class Result:
 
 
 class Worker:
-    """A process of a runtime, in a process group of its own, with no variables but `environment`."""
+    """A process of a runtime, in a process group of its own, with no variables but `environment`.
 
-    def __init__(self, command: Sequence[str], folder: Path, environment: Mapping[str, str]) -> None:
+    One that takes more memory than `memory_mb` is killed.
+    """
+
+    def __init__(
+        self, command: Sequence[str], folder: Path, environment: Mapping[str, str], memory_mb: int
+    ) -> None:
         self._api = RuntimeApi()
+        self._memory_mb = memory_mb
+        self._too_large = False
         reading, writing = os.pipe()
         self._output = Output(reading)
         try:
@@ -52,6 +61,7 @@ class Worker:
             os.close(writing)
         self._ended = Event()
         Thread(target=self._wait, daemon=True).start()
+        Thread(target=self._watch, daemon=True).start()
 
     @property
     def alive(self) -> bool:
@@ -70,9 +80,10 @@ class Worker:
             self._kill()
             failure = f"Task timed out after {timeout:.2f} seconds"
             answer = _error("Sandbox.Timedout", failure, invocation)
-        if answer is None:
-            failure = f"Runtime exited with error: {self._exit_status()}"
-            answer = _error("Runtime.ExitError", failure, invocation)
+        if self._hold() or answer is None:
+            self._ended.wait()
+            failure = endings.told(self._process.returncode)
+            answer = _error(endings.ERROR_TYPE, failure, invocation)
         milliseconds = (time.time() - started) * 1000
         logs = (
             f"START RequestId: {invocation.request_id}\n{self._output.take()}\n{failure}\n"
@@ -86,6 +97,17 @@ class Worker:
         self._kill()
         return self._output.take()
 
+    def _hold(self) -> bool:
+        """Kill the process if it takes more memory than it may; return whether it ever did."""
+        if self.alive and memory.exceeded(self._process.pid, self._memory_mb):
+            self._too_large = True
+            self._process.kill()
+        return self._too_large
+
+    def _watch(self) -> None:
+        while not self._ended.wait(memory.LOOK_SECONDS):
+            self._hold()
+
     def _kill(self) -> None:
         if self.alive:
             self._process.kill()
@@ -98,10 +120,6 @@ class Worker:
         self._ended.set()
         self._api.answer(None)
         self._api.close()
-
-    def _exit_status(self) -> str:
-        code = self._process.returncode
-        return f"exit status {code}" if code >= 0 else f"signal: {signal.strsignal(-code)}"
 
 
 def _error(kind: str, message: str, invocation: Invocation) -> Answer:

@@ -63,10 +63,15 @@ def leave(event, context):
 def die(event, context):
     os.kill(os.getpid(), signal.SIGKILL)
 
+def take(event, context):
+    taken = bytearray(event["mb"] << 20)
+    return len(taken) >> 20
+
 def have_a_child(event, context):
     return subprocess.Popen(["sleep", "600"]).pid
 """
 TIMEOUT = 30
+MEMORY_MB = 128
 New = Callable[..., Worker]
 
 
@@ -98,7 +103,7 @@ def new(tmp_path: Path, python: str) -> Iterator[New]:
     def new(code: str = HANDLER, **environment: str) -> Worker:
         (tmp_path / "app.py").write_text(code)
         command = [python, "-m", "awslambdaric", "app.handler"]
-        workers.append(Worker(command, tmp_path, {"PYTHONPATH": str(tmp_path), **environment}))
+        workers.append(Worker(command, tmp_path, {"PYTHONPATH": str(tmp_path), **environment}, MEMORY_MB))
         return workers[-1]
 
     yield new
@@ -184,7 +189,7 @@ def test_what_takes_too_long_is_ended_and_keeps_its_log(new: New) -> None:
 
 
 @pytest.mark.parametrize(
-    ("do", "how", "written"), [("leave", "exit status 3", ["leaves"]), ("die", "signal: Killed", [])]
+    ("do", "how", "written"), [("leave", "exit status 3", ["leaves"]), ("die", "signal: killed", [])]
 )
 def test_a_process_that_ends_is_an_error_that_says_how(
     new: New, do: str, how: str, written: list[str]
@@ -199,6 +204,37 @@ def test_a_process_that_ends_is_an_error_that_says_how(
     assert error["errorMessage"].endswith(f"Error: Runtime exited with error: {how}")
     assert lines(result.logs) == [*written, f"Runtime exited with error: {how}"]
     assert not worker.alive
+
+
+LINUX_SAYS = pytest.mark.skipif(sys.platform != "linux", reason="only Linux says what a process takes")
+
+
+@LINUX_SAYS
+@pytest.mark.parametrize(
+    "code",
+    [
+        pytest.param(HANDLER, id="in-the-handler"),
+        pytest.param(f"taken = bytearray({2 * MEMORY_MB} << 20)\n{HANDLER}", id="as-it-starts"),
+    ],
+)
+def test_a_process_that_takes_more_memory_than_its_function_has_is_killed(new: New, code: str) -> None:
+    worker = new(code)
+
+    result = invoke(worker, "take", mb=2 * MEMORY_MB)
+
+    assert result.is_error
+    error = json.loads(result.payload)
+    assert error["errorType"] == "Runtime.ExitError"
+    assert error["errorMessage"].endswith("Error: Runtime exited with error: signal: killed")
+    assert not worker.alive
+
+
+def test_a_process_that_keeps_to_its_memory_goes_on(new: New) -> None:
+    worker = new()
+
+    pids = [answer(worker, "describe")["pid"] for _ in range(2) if answer(worker, "take", mb=MEMORY_MB // 4)]
+
+    assert len(set(pids)) == 1
 
 
 def test_code_that_cannot_be_loaded_is_the_error_of_the_first_invocation(new: New) -> None:
@@ -225,7 +261,8 @@ def test_a_process_ends_when_its_emulator_is_killed(tmp_path: Path, python: str)
     (tmp_path / "app.py").write_text(HANDLER)
     emulator = (
         "import sys; from pathlib import Path; from tests.integration.localstack.test_worker import *\n"
-        f"worker = Worker([{python!r}, '-m', 'awslambdaric', 'app.handler'], Path({str(tmp_path)!r}), {{}})\n"
+        f"command = [{python!r}, '-m', 'awslambdaric', 'app.handler']\n"
+        f"worker = Worker(command, Path({str(tmp_path)!r}), {{}}, MEMORY_MB)\n"
         "print(answer(worker, 'describe')['pid'], flush=True)\nsys.stdin.read()"
     )
     path = os.pathsep.join(["infra/localstack", "."])

@@ -334,6 +334,9 @@ def test_given_a_resource_whose_condition_is_false_when_read_then_it_is_left_out
             "{A: {}, 'Fn::Transform': {Name: AWS::Include}}}}}",
             "F.Events: Fn::Transform can only be expanded",
         ),
+        ("[" * 100_000, "nested more than 100 levels"),
+        ("- " * 100_000, "nested more than 100 levels"),
+        ("Resources: 2024-99-99", "not valid YAML: month must be"),
         ("Resources: {F: {Type: AWS::Serverless::Function, Condition: [a]}}", "by its name, not by"),
         (
             "{Conditions: {C: {Condition: [a]}}, "

@@ -1,0 +1,1 @@
+"""MiniStack with what it gets wrong put right: run by the interpreter of MiniStack's own environment."""
