@@ -1,18 +1,19 @@
 """Kafka topic `user.events` to Qdrant: embed each created user and make it searchable."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
+from typing import Any
 
 import boto3
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
-from aws_lambda_powertools.utilities.data_classes import KafkaEvent, event_source
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from users import dead_letters
 from users.attempts import TIMEOUTS, Attempts
 from users.dead_letters import Poison
 from users.events import PoisonRecordError, Reason, UserCreated, parse
-from users.received import Received, received
+from users.invocation import batch, is_warm_up
+from users.received import Received
 from users.settings import StoreSettings
 from vectors.embedder import embed, open_model
 from vectors.errors import UnavailableError
@@ -27,14 +28,16 @@ Good = tuple[Received, UserCreated]
 
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics(capture_cold_start_metric=True)
-@event_source(data_class=KafkaEvent)
-def lambda_handler(event: KafkaEvent, context: LambdaContext) -> None:
+def lambda_handler(event: dict[str, Any], context: LambdaContext) -> None:
     """Index the users of a batch, then send its poison to the dead-letter topic.
 
     A failure raises, and the batch is delivered again: indexing twice changes nothing, and as the dead
-    letters come last, a Qdrant that fails does not make them twice.
+    letters come last, a Qdrant that fails does not make them twice. WrongEventError for what is no batch.
     """
-    good, poison = sorted_out(event)
+    if is_warm_up(event):
+        metrics.add_metric("WarmUps", MetricUnit.Count, 1)
+        return
+    good, poison = sorted_out(batch(event))
     unindexed: list[Poison] = []
     if good:
         open_model(), user_index()  # before the batch counts as begun: what fails here is no record's fault
@@ -50,11 +53,11 @@ def attempts() -> Attempts:
     return Attempts(client, StoreSettings.read().table_name, settings().qdrant_collection)
 
 
-def sorted_out(event: KafkaEvent) -> tuple[list[Good], list[Poison]]:
+def sorted_out(records: Iterable[Received]) -> tuple[list[Good], list[Poison]]:
     """Return the records of a batch that can be processed, and those that never can."""
     good: list[Good] = []
     poison: list[Poison] = []
-    for record in map(received, event.records):
+    for record in records:
         try:
             good.append((record, parse(*record.record)))
         except PoisonRecordError as error:

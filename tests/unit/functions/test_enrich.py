@@ -257,3 +257,22 @@ def test_given_more_poison_than_is_sent_at_once_when_enriched_then_all_of_it_is_
     offsets = [int(dict(letter.headers)["dlq-offset"]) for letter in kafka.records]
     assert offsets == list(range(2_500))
     assert len(kafka.producers) == 1
+
+
+@pytest.mark.parametrize("event", [{}, [], None, "text", {"key1": "value1"}, {"Records": []}], ids=repr)
+def test_given_what_is_no_batch_when_invoked_then_it_is_refused_in_a_sentence(
+    enrich: Function, event: Any
+) -> None:
+    with pytest.raises(
+        Exception, match=r"^This function takes a batch of Kafka records.*This event is none\.$"
+    ):
+        enrich.invoke(event)
+
+
+@pytest.mark.parametrize("event", [{"source": "serverless-plugin-warmup"}, {"warmer": True}], ids=repr)
+def test_given_a_warm_up_when_invoked_then_it_is_answered_and_counted(
+    enrich: Function, qdrant: FakeQdrant, event: Any
+) -> None:
+    assert enrich.invoke(event) is None
+    assert enrich.metrics()[-1]["WarmUps"] == [1]
+    assert qdrant.requests == []
