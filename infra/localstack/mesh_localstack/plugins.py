@@ -1,11 +1,15 @@
 """What LocalStack finds by the entry points of this package. Each loads what it needs when it is needed."""
 
+from functools import partial
+from threading import RLock
 from typing import Any
 
 from localstack.runtime import hooks as runtime_hooks
 from localstack.services.lambda_ import hooks
 from localstack.services.lambda_.invocation.plugins import RuntimeExecutorPlugin
 from localstack.services.plugins import Service, aws_provider
+
+_MOTO = RLock()
 
 
 class ProcessExecutorPlugin(RuntimeExecutorPlugin):  # type: ignore[misc]
@@ -37,9 +41,19 @@ def dynamodbstreams() -> Service:
 
 
 def _by_moto(api: object) -> Service:
+    return Service.for_provider(api, dispatch_table_factory=_one_at_a_time)
+
+
+def _one_at_a_time(api: object) -> dict[str, Any]:
+    """Return what answers each operation. Moto is not made for threads: a transaction copies every table."""
     from localstack.services.moto import MotoFallbackDispatcher
 
-    return Service.for_provider(api, dispatch_table_factory=MotoFallbackDispatcher)
+    return {name: partial(_alone, answer) for name, answer in MotoFallbackDispatcher(api).items()}
+
+
+def _alone(answer: Any, *request: Any) -> Any:
+    with _MOTO:
+        return answer(*request)
 
 
 @hooks.set_event_source_config_defaults()  # type: ignore[untyped-decorator]
