@@ -81,7 +81,7 @@ bench: up ## measure the running mesh and the poller, each figure beside its flo
 .PHONY: lock
 lock: $(INSTALLED) ## write what is derived: both uv.lock, the layers' requirements.txt, docs/openapi.json, events/
 	@$(BIN)/uv lock
-	@python=$$($(BIN)/python -c 'from mesh.localstack import find_python; print(find_python())' 2>/dev/null) && \
+	@python=$$($(BIN)/python -c 'from mesh.deployment.localstack import find_python; print(find_python())' 2>/dev/null) && \
 		$(BIN)/uv lock --quiet --project infra/localstack --python $$python || \
 		echo "No Python 3.12 or 3.13 here: infra/localstack/uv.lock stays as it is."
 	@for group in tenant-auth users vectors; do $(call export,$$group,layers/$$(echo $$group | tr - _)); done

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from kafka_esm.event import encode_event, encode_record
+from kafka_esm.consumer.event import encode_event, encode_record
 from users.events import Record
 
 

@@ -3,7 +3,7 @@
 from functools import cache
 from typing import Any
 
-from kafka_esm import intrinsics
+from kafka_esm.mappings import intrinsics
 from mesh import paths
 
 FUNCTION = "AWS::Serverless::Function"

@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from mesh import build
+from mesh.deployment import build
 
 from infra.sam.engine import EngineError, docker, ensure_programs
 

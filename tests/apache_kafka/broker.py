@@ -7,9 +7,11 @@ from typing import Any
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
 from kafka.admin import NewTopic
-from mesh import apache_kafka, build, components, process
-from mesh.apache_kafka import Access, Listener
-from mesh.certificates import Certificate
+from mesh import components, process
+from mesh.deployment import build
+from mesh.kafka import apache_kafka
+from mesh.kafka.apache_kafka import Access, Listener
+from mesh.kafka.certificates import Certificate
 from mesh.state import Component
 
 HOST = "127.0.0.1"

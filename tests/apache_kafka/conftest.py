@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 from kafka import KafkaAdminClient
-from mesh import apache_kafka, paths
+from mesh import paths
 from mesh.errors import MeshError
+from mesh.kafka import apache_kafka
 
 from tests.apache_kafka.broker import Broker
 from tests.e2e.mesh_command import Mesh

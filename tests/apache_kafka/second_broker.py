@@ -9,7 +9,8 @@ from typing import Any
 import psutil
 from kafka import KafkaAdminClient, TopicPartition
 from kafka.errors import KafkaError
-from mesh import build, components, process
+from mesh import components, process
+from mesh.deployment import build
 from mesh.process import is_running, wait_until
 from mesh.state import Component
 

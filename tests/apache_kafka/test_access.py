@@ -10,10 +10,10 @@ from uuid import uuid4
 import pytest
 from kafka import KafkaAdminClient
 from kafka.admin import ScramMechanism, UserScramCredentialUpsertion
-from mesh import certificates
-from mesh.aws import client
-from mesh.certificates import Certificate
-from mesh.client import TenantClient
+from mesh.clients.aws import client
+from mesh.clients.http_api import TenantClient
+from mesh.kafka import certificates
+from mesh.kafka.certificates import Certificate
 from mesh.process import wait_until
 
 from tests.apache_kafka.conftest import access

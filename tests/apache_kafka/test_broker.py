@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 from kafka import KafkaAdminClient, KafkaConsumer
 from kafka.errors import KafkaTimeoutError
-from mesh import apache_kafka, certificates, paths, process
-from mesh.apache_kafka import Listener
+from mesh import paths, process
 from mesh.errors import MeshError
+from mesh.kafka import apache_kafka, certificates
+from mesh.kafka.apache_kafka import Listener
 
 from tests.apache_kafka.broker import HOST, PLAINTEXT, SECURE, Broker, consume, create, produce
 from tests.apache_kafka.conftest import Start

@@ -10,7 +10,8 @@ import httpx
 import pytest
 from kafka import KafkaAdminClient, OffsetAndMetadata, TopicPartition
 from kafka.admin import OffsetSpec
-from mesh import components, deploy, process
+from mesh import components, process
+from mesh.deployment import deploy
 from mesh.process import is_running, wait_until
 
 from tests.apache_kafka.second_broker import NOBODY, await_leader, leaders, second_broker

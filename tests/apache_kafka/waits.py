@@ -6,7 +6,7 @@ from threading import Event
 from typing import Self
 
 import httpx
-from mesh.client import TenantClient
+from mesh.clients.http_api import TenantClient
 
 from tests.faults.trial import Trial
 

@@ -13,7 +13,7 @@ import statistics
 import subprocess
 import time
 
-from mesh import build, packaged
+from mesh.deployment import build, built_function
 from rich.console import Console
 from rich.table import Table
 
@@ -29,9 +29,9 @@ VARIABLES = {"POWERTOOLS_SERVICE_NAME": "bench", "POWERTOOLS_METRICS_NAMESPACE":
 
 def start(program: str, *options: str) -> subprocess.CompletedProcess[str]:
     """Run a program in a new interpreter."""
-    environment = packaged.environment("bench", VARIABLES)
+    environment = built_function.environment("bench", VARIABLES)
     return subprocess.run(
-        packaged.command(program, *options), env=environment, capture_output=True, text=True, check=True
+        built_function.command(program, *options), env=environment, capture_output=True, text=True, check=True
     )
 
 
@@ -67,7 +67,7 @@ def main() -> None:
     resources = build.built_template()["Resources"]
     functions = [name for name, each in resources.items() if each["Type"] == "AWS::Serverless::Function"]
     table = Table("cold start", "p50 ms", "of a CPU", "x floor", f"slowest imports, ms (of {ROUNDS} starts)")
-    with packaged.runtime() as runtime:
+    with built_function.runtime() as runtime:
         floor = p50_ms(CLIENT.format(path=[str(runtime)]))
 
         def row(label: str, program: str) -> None:
@@ -78,7 +78,7 @@ def main() -> None:
         table.add_row("floor: a boto3 client", f"{floor[0]:.0f}", f"{floor[1]:.0f}", "1.00", "")
         row("bare Python", "pass")
         for name in functions:
-            row(name, FUNCTION.format(path=packaged.search_path(name, runtime)))
+            row(name, FUNCTION.format(path=built_function.search_path(name, runtime)))
     Console().print(table)
 
 

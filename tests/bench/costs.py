@@ -12,9 +12,9 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from mesh import deploy, tokens
-from mesh.aws import client
-from mesh.client import client_of
+from mesh.clients.aws import client
+from mesh.clients.http_api import client_of
+from mesh.deployment import deploy, issuer
 from mesh.process import wait_until
 from mesh.state import State, load_running
 from rich.console import Console
@@ -89,7 +89,7 @@ def signed_token_ms(state: State, values: dict[str, str], tenant: str) -> float:
             zip(("JWT_JWKS_URL", "JWT_ISSUER", "JWT_AUDIENCE"), (values[name] for name in names), strict=True)
         ),
     )
-    token = tokens.signed(state, tenant, "bench")
+    token = issuer.signed(state, tenant, "bench")
     return p50(lambda: caller_of(token, jwt))
 
 

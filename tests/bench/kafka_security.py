@@ -10,9 +10,9 @@ from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
-from mesh import apache_kafka
-from mesh.client import TenantClient
+from mesh.clients.http_api import TenantClient
 from mesh.errors import MeshError
+from mesh.kafka import apache_kafka
 from mesh.process import wait_until
 from rich.console import Console
 from rich.table import Table

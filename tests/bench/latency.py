@@ -12,8 +12,9 @@ from functools import partial
 
 import httpx
 import psutil
-from mesh import deploy, paths
-from mesh.client import TenantClient, client_of
+from mesh import paths
+from mesh.clients.http_api import TenantClient, client_of
+from mesh.deployment import deploy
 from mesh.process import wait_until
 from mesh.state import State, load_running
 from qdrant_client import QdrantClient, models

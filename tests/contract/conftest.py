@@ -6,7 +6,7 @@ from functools import cache
 import pytest
 
 _IMPORT = (
-    "import sys; from mesh.functions import load_function; before = set(sys.modules); "
+    "import sys; from mesh.deployment.function_source import load_function; before = set(sys.modules); "
     "load_function(sys.argv[1]); print(*sys.modules.keys() - before)"
 )
 

@@ -1,4 +1,4 @@
-"""infra/compose.yaml is a compose file, and agrees with the template, the lock file and the mesh."""
+"""infra/compose/compose.yaml is a compose file, and agrees with the template, the lock file and the mesh."""
 
 import re
 import shutil
@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 import yaml
-from mesh import components, containers, paths, provision
+from mesh import components, containers, paths
+from mesh.deployment import provision
 
 SERVICES: dict[str, Any] = yaml.safe_load(containers.FILE.read_text(encoding="utf-8"))["services"]
 LOADER = Path(__file__).parent / "compose_loader"

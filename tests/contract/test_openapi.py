@@ -4,7 +4,8 @@ import json
 from typing import Any
 
 import pytest
-from mesh import openapi, paths
+from mesh import paths
+from mesh.commands import openapi
 from tenant_auth.problems import MEDIA_TYPE
 
 PUBLISHED = paths.ROOT / "docs" / "openapi.json"

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kafka_esm import intrinsics
-from mesh import build, paths
+from kafka_esm.mappings import intrinsics
+from mesh import paths
+from mesh.deployment import build
 
 from tests import sam
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kafka_esm.template import read_mappings
+from kafka_esm.mappings.template import read_mappings
 from mesh import paths
 from pydantic import BaseModel, ValidationError
 from tenant_auth.settings import CorsSettings, RateLimitSettings, TenantRoleSettings

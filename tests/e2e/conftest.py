@@ -10,8 +10,8 @@ from contextlib import ExitStack
 from uuid import uuid4
 
 import pytest
-from mesh import localstack
-from mesh.client import TenantClient
+from mesh.clients.http_api import TenantClient
+from mesh.deployment import localstack
 from mesh.errors import MeshError
 
 from tests.e2e.mesh_command import Mesh

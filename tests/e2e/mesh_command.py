@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from mesh import deploy, kafka_access
-from mesh.client import TenantClient
+from mesh.clients.http_api import TenantClient
+from mesh.deployment import deploy
+from mesh.kafka import kafka_access
 from mesh.state import State
 
 MESH = Path(sys.executable).with_name("mesh")

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from mesh.client import TenantClient
+from mesh.clients.http_api import TenantClient
 
 from tests.e2e.page import ORIGIN
 

@@ -7,8 +7,8 @@ from contextlib import suppress
 
 import psutil
 from lambda_workers import places
-from mesh import aws
-from mesh.client import TenantClient
+from mesh.clients import aws
+from mesh.clients.http_api import TenantClient
 
 from tests.e2e.mesh_command import Mesh
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import psutil
-from mesh.client import TenantClient
+from mesh.clients.http_api import TenantClient
 from mesh.process import wait_until
 
 from tests.e2e.mesh_command import Mesh

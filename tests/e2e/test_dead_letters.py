@@ -10,9 +10,9 @@ from uuid import uuid4
 
 import pytest
 from kafka import KafkaProducer
-from mesh import dead_letters
-from mesh.client import TenantClient
-from mesh.dead_letters import Letter, Topic
+from mesh.clients.http_api import TenantClient
+from mesh.commands import dead_letters
+from mesh.commands.dead_letters import Letter, Topic
 from mesh.process import wait_until
 from users.dead_letters import Poison, dead_letter
 from users.events import PoisonRecordError, Reason, Record, user_created

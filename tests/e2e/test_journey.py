@@ -9,7 +9,7 @@ from functools import partial
 
 import pytest
 from kafka import KafkaProducer
-from mesh.client import TenantClient
+from mesh.clients.http_api import TenantClient
 from mesh.process import wait_until
 from users.events import user_created
 from users.model import User

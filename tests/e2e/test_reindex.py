@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from functools import partial
 
-from mesh.client import TenantClient
+from mesh.clients.http_api import TenantClient
 from mesh.process import wait_until
 from qdrant_client import QdrantClient
 

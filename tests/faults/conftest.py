@@ -5,8 +5,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from mesh import stores
-from mesh.aws import physical_id
+from mesh.clients import tables
+from mesh.clients.aws import physical_id
 from mesh.state import State
 from users.outbox import Outbox
 
@@ -61,7 +61,7 @@ def outbox(mesh: Mesh) -> Outbox:
     endpoint: str = mesh.status()["aws_endpoint_url"]
     table = physical_id(endpoint, "UsersTable")
     assert table is not None
-    return stores.outbox(State(aws_endpoint_url=endpoint, users_table=table))
+    return tables.outbox(State(aws_endpoint_url=endpoint, users_table=table))
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mesh.client import TenantClient
+from mesh.clients.http_api import TenantClient
 
 from tests.faults.load import Answer
 

@@ -9,7 +9,9 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from mesh import aws, build, components, localstack, paths, process
+from mesh import components, paths, process
+from mesh.clients import aws
+from mesh.deployment import build, localstack
 from mesh.errors import MeshError
 from mesh.state import Component
 

@@ -11,7 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 from kafka import KafkaAdminClient, KafkaProducer
 from kafka.admin import NewTopic
-from mesh import build
+from mesh.deployment import build
 from mesh.process import wait_until
 
 from tests.localstack.conftest import Client, packed

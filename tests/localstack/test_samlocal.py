@@ -9,8 +9,10 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from mesh import aws, build, paths, process, provision
-from mesh.client import TenantClient
+from mesh import paths, process
+from mesh.clients import aws
+from mesh.clients.http_api import TenantClient
+from mesh.deployment import build, provision
 from mesh.state import State
 
 from tests.checkout import copy_checkout

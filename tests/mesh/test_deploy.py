@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 from mesh import paths
-from mesh.client import TenantClient
+from mesh.clients.http_api import TenantClient
 
 from tests.checkout import copy_checkout
 from tests.e2e.mesh_command import Mesh
@@ -32,7 +32,7 @@ def checkout(mesh: Mesh, tmp_path: Path) -> Path:
 @pytest.fixture
 def own(checkout: Path, tmp_path: Path) -> Iterator[Mesh]:
     """A mesh of the copy: the copy's code comes before ours."""
-    ours = [checkout / "infra/local", *(checkout / "layers").iterdir()]
+    ours = [*(checkout / "infra").iterdir(), *(checkout / "layers").iterdir()]
     mesh = Mesh(tmp_path / "mesh", RUN_MESH, PYTHONPATH=os.pathsep.join(map(str, ours)))
     mesh.run("up")
     yield mesh

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from mesh import build, paths, process
-from mesh.aws import CREDENTIALS
+from mesh import paths, process
+from mesh.clients.aws import CREDENTIALS
+from mesh.deployment import build
 
 from tests.e2e.mesh_command import Mesh
 
@@ -65,7 +66,7 @@ class SamLocal:
         command = [
             *("kafka-esm", "run", "--template", "template.yaml", "--endpoint-url", lambda_url),
             *("--parameter", f"KafkaBootstrapServers={status['kafka_bootstrap_servers']}"),
-            *("--parameter", "ConsumerGroupId=event-mesh.sam"),
+            *("--parameter", "ConsumerGroupId=event-mesh.commands.sam"),
             *("--health-port", health.rpartition(":")[2], "--max-concurrency", "1"),
         ]
         command[0] = str(Path(sys.executable).with_name(command[0]))

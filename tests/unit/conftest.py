@@ -9,7 +9,7 @@ from typing import Any
 
 import boto3
 import pytest
-from mesh.functions import load_function
+from mesh.deployment.function_source import load_function
 from moto import mock_aws
 
 from tests import sam

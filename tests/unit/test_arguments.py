@@ -4,7 +4,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from mesh import arguments, dead_letters, deploy, logs, paths, reindex, state, tokens
+from mesh import arguments, paths, state
+from mesh.commands import dead_letters, logs, reindex
+from mesh.deployment import deploy, issuer
 from mesh.errors import MeshError
 from mesh.state import State
 from tenant_auth.caller import TENANT
@@ -69,7 +71,7 @@ def test_given_a_mesh_that_takes_no_signed_token_when_one_is_made_then_it_says_w
     monkeypatch.setattr(deploy, "parameters", lambda _: {"AuthMode": "dev"})
 
     with pytest.raises(MeshError) as caught:
-        tokens.accepted(State(), "tenant-a", "me", 60)
+        issuer.accepted(State(), "tenant-a", "me", 60)
 
     assert "Authorization: Bearer tenant-a:me" in str(caught.value)
     assert "mesh up --parameter AuthMode=jwt" in str(caught.value)
@@ -97,7 +99,7 @@ def test_given_a_damaged_key_when_a_token_is_made_then_it_says_so(
     (tmp_path / "issuer.pem").write_text(content)
 
     with pytest.raises(MeshError, match=r"issuer\.pem is damaged"):
-        tokens.jwks()
+        issuer.jwks()
 
 
 @pytest.mark.parametrize("found", [State(), State(api_url="http://api", aws_endpoint_url="http://aws")])

@@ -5,7 +5,8 @@ from pathlib import Path
 from threading import Event
 
 import pytest
-from mesh import build, paths
+from mesh import paths
+from mesh.deployment import build
 
 
 def test_given_two_meshes_when_both_want_an_environment_then_one_makes_it_and_the_other_waits(

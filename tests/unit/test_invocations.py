@@ -7,7 +7,8 @@ from threading import Event, Thread
 
 import pytest
 from botocore.exceptions import ConnectionClosedError
-from mesh import aws, schedule
+from mesh import schedule
+from mesh.clients import aws
 
 
 class Lambda(ThreadingHTTPServer):

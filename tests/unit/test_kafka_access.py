@@ -7,8 +7,8 @@ from typing import Any
 
 import boto3
 import pytest
-from mesh import kafka_access
 from mesh.errors import MeshError
+from mesh.kafka import kafka_access
 from mesh.state import Component, State
 from moto import mock_aws
 

@@ -5,8 +5,11 @@ from pathlib import Path
 
 import boto3
 import pytest
-from mesh import kafka_access, paths, reindex, status, stores
+from mesh import paths
+from mesh.clients import tables
+from mesh.commands import reindex, status
 from mesh.errors import MeshError
+from mesh.kafka import kafka_access
 from mesh.state import State
 from rich.console import Console
 from users.model import NewUser
@@ -37,7 +40,7 @@ class Index:
 def users(aws: DynamoFaults, monkeypatch: pytest.MonkeyPatch) -> UserStore:
     monkeypatch.setattr("users.store._registered", set())
     store = UserStore(boto3.client("dynamodb"), sam.TABLE_NAME)
-    monkeypatch.setattr(stores, "users", lambda _: store)
+    monkeypatch.setattr(tables, "users", lambda _: store)
     return store
 
 

@@ -7,8 +7,8 @@ import os
 from threading import Event, Thread
 from typing import Any
 
-from kafka_esm import api
-from kafka_esm.metrics import families, meters_of
+from kafka_esm.mappings import api
+from kafka_esm.monitoring.metrics import families, meters_of
 from kafka_esm.run import RunOptions, make_poller
 from localstack import config
 from localstack.aws.api.lambda_ import InvalidParameterValueException

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
-from kafka_esm.destinations import DestinationError, Failure, Response, open_destination
-from kafka_esm.event import encode_event, encode_record
+from kafka_esm.consumer.event import encode_event, encode_record
+from kafka_esm.delivery.destinations import DestinationError, Failure, Response, open_destination
 
 BOOTSTRAP = "h1:9092"
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mesh import packaged
+from mesh.deployment import built_function
 
 from tests import sam
 from tests.unit import gateway
@@ -27,13 +27,13 @@ def answers(
 ) -> list[Any]:
     """Return what a function answers; AssertionError if it raises, or loads what Lambda does not have.
 
-    `limits` are those of packaged.invoke.
+    `limits` are those of built_function.invoke.
     """
     environment = {name: variables.get(name, value) for name, value in sam.environment(function).items()}
     if "AWS_ENDPOINT_URL" in variables:
         environment["AWS_ENDPOINT_URL"] = variables["AWS_ENDPOINT_URL"]
-    result = packaged.invoke(LOGICAL_IDS[function], runtime, events, environment, limits)
-    allowed = (*packaged.search_path(LOGICAL_IDS[function], runtime), sys.base_prefix)
+    result = built_function.invoke(LOGICAL_IDS[function], runtime, events, environment, limits)
+    allowed = (*built_function.search_path(LOGICAL_IDS[function], runtime), sys.base_prefix)
     print(result["log"])  # noqa: T201 - for a failing test's report
     assert [file for file in result["files"] if not file.startswith(allowed)] == []
     assert [each for each in result["answers"] if "error" in each] == []

@@ -7,8 +7,9 @@ from uuid import uuid4
 import pytest
 from kafka import KafkaAdminClient
 from kafka.admin import NewTopic
-from mesh import build, components, packaged, paths, process
-from mesh.aws import client
+from mesh import components, paths, process
+from mesh.clients.aws import client
+from mesh.deployment import build, built_function
 from mesh.state import Component
 from qdrant_client import QdrantClient
 from vectors.collection import ensure_collection
@@ -64,7 +65,7 @@ def built() -> None:
 
 @pytest.fixture(scope="session")
 def runtime(built: None) -> Iterator[Path]:
-    with packaged.runtime() as folder:
+    with built_function.runtime() as folder:
         yield folder
 
 

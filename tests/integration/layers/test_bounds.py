@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kafka_esm.event import MAX_PAYLOAD_BYTES
-from mesh import packaged, paths
+from kafka_esm.consumer.event import MAX_PAYLOAD_BYTES
+from mesh import paths
+from mesh.deployment import built_function
 from mesh.errors import MeshError
 from qdrant_client import QdrantClient
 from users.events import Record, user_created
@@ -115,8 +116,10 @@ def test_a_batch_that_kills_its_worker_is_taken_apart(
     """No content is known to do it, so the function is made to: by a signal, as Lambda does."""
     app = paths.BUILD / LOGICAL_IDS["enrich"] / "app.py"
     (tmp_path / "app.py").write_text(DEADLY.format(app=str(app)))
-    search_path = packaged.search_path
-    monkeypatch.setattr(packaged, "search_path", lambda *arguments: [str(tmp_path), *search_path(*arguments)])
+    search_path = built_function.search_path
+    monkeypatch.setattr(
+        built_function, "search_path", lambda *arguments: [str(tmp_path), *search_path(*arguments)]
+    )
     people = [
         ALICE.model_copy(update={"id": number, "tenant_id": "tenant-k", "profile": profile})
         for number, profile in enumerate(["one", "deadly", "three"], start=1)

@@ -7,7 +7,8 @@ their first use too: the Idempotency-Key, signed tokens, dead letters.
 from pathlib import Path
 
 import pytest
-from mesh import packaged, paths, schedule
+from mesh import paths, schedule
+from mesh.deployment import built_function
 from mesh.errors import MeshError
 from users.events import user_created
 
@@ -105,9 +106,9 @@ def test_a_package_that_is_missing_is_found(
     empty = tmp_path / "UsersLayer" / "python"
     empty.mkdir(parents=True)
     monkeypatch.setattr(
-        packaged,
+        built_function,
         "search_path",
         lambda *_: [str(paths.BUILD / "RelayEventsFunction"), str(empty), str(runtime)],
     )
     with pytest.raises(MeshError, match="No module named 'aws_lambda_powertools'"):
-        packaged.invoke("RelayEventsFunction", runtime, [], {})
+        built_function.invoke("RelayEventsFunction", runtime, [], {})

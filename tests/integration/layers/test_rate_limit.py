@@ -5,8 +5,8 @@ from threading import Barrier
 from uuid import uuid4
 
 import pytest
-from mesh import build
-from mesh.aws import client
+from mesh.clients.aws import client
+from mesh.deployment import build
 from tenant_auth.rate_limit import RateLimiter
 from tenant_auth.settings import RateLimitSettings
 

@@ -5,8 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
 
 import pytest
-from mesh import build
-from mesh.aws import client
+from mesh.clients.aws import client
+from mesh.deployment import build
 from users.errors import EmailTakenError, UnavailableError
 from users.model import NewUser
 from users.outbox import Outbox

@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from mesh import build, paths
+from mesh import paths
+from mesh.deployment import build
 
 LAMBDA_LIMIT_BYTES = 262_144_000  # function and layers together, unzipped
 AIM_BYTES = 200 * 1024 * 1024

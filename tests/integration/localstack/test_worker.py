@@ -12,7 +12,7 @@ from uuid import uuid4
 
 import psutil
 import pytest
-from mesh import build
+from mesh.deployment import build
 from mesh.process import wait_until
 from mesh_localstack.runtime_api import Invocation
 from mesh_localstack.worker import Result, Worker

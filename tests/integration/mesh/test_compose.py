@@ -3,7 +3,8 @@
 from pathlib import Path
 
 import pytest
-from mesh import containers, down, paths, state, up
+from mesh import containers, paths, state
+from mesh.commands import down, up
 from mesh.errors import MeshError
 
 

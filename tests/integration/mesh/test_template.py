@@ -3,7 +3,8 @@
 import os
 import subprocess
 
-from mesh import build, paths
+from mesh import paths
+from mesh.deployment import build
 
 
 def test_sam_and_cfn_lint_find_nothing_wrong() -> None:

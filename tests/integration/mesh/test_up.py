@@ -6,7 +6,9 @@ from pathlib import Path
 
 import httpx
 import pytest
-from mesh import build, components, deploy, paths, process, state, up
+from mesh import components, paths, process, state
+from mesh.commands import up
+from mesh.deployment import build, deploy
 from mesh.errors import MeshError
 
 

@@ -13,7 +13,9 @@ from uuid import uuid4
 import psutil
 import pytest
 from lambda_workers import places
-from mesh import aws, build, components, paths, process
+from mesh import components, paths, process
+from mesh.clients import aws
+from mesh.deployment import build
 from mesh.errors import MeshError
 
 EMULATOR = os.environ.get("MESH_EMULATOR", "ministack")

@@ -12,7 +12,7 @@ import boto3
 import pytest
 from botocore.config import Config
 from kafka import KafkaConsumer, KafkaProducer
-from kafka_esm.access import kafka_security
+from kafka_esm.consumer.access import kafka_security
 from kafka_esm.errors import ConfigurationError
 from moto import mock_aws
 

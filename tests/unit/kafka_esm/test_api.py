@@ -6,10 +6,10 @@ from typing import Any
 import boto3
 import pytest
 from botocore.stub import Stubber
-from kafka_esm.api import find_mappings
 from kafka_esm.errors import ConfigurationError
-from kafka_esm.found import accepted
-from kafka_esm.mapping import Target
+from kafka_esm.mappings.api import find_mappings
+from kafka_esm.mappings.mapping import Target
+from kafka_esm.mappings.validation import accepted
 
 ARN = "arn:aws:lambda:us-east-1:000000000000:function:enrich:live"
 UUID = "5c6f0d7e-0000-4000-8000-000000000000"

@@ -10,9 +10,9 @@ from typing import Any
 
 import boto3
 import pytest
-from kafka_esm.destinations import DestinationError, Failure, Response, open_destination
+from kafka_esm.consumer.event import encode_event, encode_record
+from kafka_esm.delivery.destinations import DestinationError, Failure, Response, open_destination
 from kafka_esm.errors import ConfigurationError
-from kafka_esm.event import encode_event, encode_record
 from moto import mock_aws
 
 REGION = "us-east-1"

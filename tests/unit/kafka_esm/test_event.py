@@ -9,7 +9,7 @@ import pytest
 from aws_lambda_powertools.utilities.parser.models import KafkaSelfManagedEventModel
 from hypothesis import given
 from hypothesis import strategies as st
-from kafka_esm.event import encode_event, encode_record
+from kafka_esm.consumer.event import encode_event, encode_record
 
 CANONICAL = Path(__file__).parents[2] / "events" / "kafka" / "two_partitions.json"
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from kafka_esm import filters
+from kafka_esm.consumer import filters
+from kafka_esm.consumer.filters import compile_patterns
 from kafka_esm.errors import ConfigurationError
-from kafka_esm.filters import compile_patterns
 
 
 def delivered(pattern: Any, value: Any) -> bool:

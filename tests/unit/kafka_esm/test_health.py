@@ -1,8 +1,8 @@
 """Health is good once every mapping polls."""
 
-from kafka_esm.health import report
-from kafka_esm.mapping import Mapping, Target
-from kafka_esm.status import State, Status
+from kafka_esm.mappings.mapping import Mapping, Target
+from kafka_esm.monitoring.health import report
+from kafka_esm.monitoring.status import State, Status
 
 MAPPING = Mapping(Target("f", 3), ("h:1",), "t", "g", 100, 0.5, "TRIM_HORIZON")
 

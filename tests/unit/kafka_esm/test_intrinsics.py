@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from kafka_esm.errors import ConfigurationError
-from kafka_esm.intrinsics import NO_VALUE, Scope, Unresolved, holds, parse, resolve
+from kafka_esm.mappings.intrinsics import NO_VALUE, Scope, Unresolved, holds, parse, resolve
 
 SCOPE = Scope(
     parameters={"P": "p", "Empty": "", "List": ["a", "b"], "Missing": Unresolved("no value")},

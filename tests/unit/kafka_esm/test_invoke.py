@@ -13,9 +13,9 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 from botocore.parsers import ResponseParserError
+from kafka_esm.delivery.invoke import invoke, lambda_client
+from kafka_esm.delivery.outcome import judge
 from kafka_esm.errors import ConfigurationError
-from kafka_esm.invoke import invoke, lambda_client
-from kafka_esm.outcome import judge
 
 SECRET = "alice@tenant-a.dev"
 

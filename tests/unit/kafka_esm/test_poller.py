@@ -7,16 +7,16 @@ from typing import Any
 
 import pytest
 from kafka.errors import CommitFailedError, KafkaConnectionError
-from kafka_esm.batch import Partition
-from kafka_esm.delivery import Finished
+from kafka_esm.batching.lanes import Batch
+from kafka_esm.batching.plan import Partition
+from kafka_esm.batching.policy import Policy
+from kafka_esm.consumer.source import Change
+from kafka_esm.delivery.attempt import Finished
+from kafka_esm.delivery.outcome import SUCCESS
 from kafka_esm.errors import AccessDenied, CredentialsRefused
-from kafka_esm.mapping import Mapping, Target
-from kafka_esm.metrics import families, meters_of
-from kafka_esm.outcome import SUCCESS
-from kafka_esm.policy import Policy
+from kafka_esm.mappings.mapping import Mapping, Target
+from kafka_esm.monitoring.metrics import families, meters_of
 from kafka_esm.poller import Poller
-from kafka_esm.source import Change
-from kafka_esm.work import Batch
 from prometheus_client import CollectorRegistry
 
 MAPPING = Mapping(Target("f", 3), ("h:1",), "t", "g", 100, 0.5, "TRIM_HORIZON")

@@ -16,11 +16,11 @@ from kafka.errors import (
     TopicAuthorizationFailedError,
 )
 from kafka.structs import MemberState, TopicPartition
-from kafka_esm import source
-from kafka_esm.batch import Partition
+from kafka_esm.batching.plan import Partition
+from kafka_esm.consumer import source
+from kafka_esm.consumer.source import Change, Source, connect
 from kafka_esm.errors import AccessDenied
-from kafka_esm.mapping import Mapping, StartingPosition, Target
-from kafka_esm.source import Change, Source, connect
+from kafka_esm.mappings.mapping import Mapping, StartingPosition, Target
 
 from tests.refusing_broker import refusing_broker
 

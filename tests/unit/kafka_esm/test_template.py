@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 from kafka_esm.errors import ConfigurationError
-from kafka_esm.mapping import Mapping, Target
-from kafka_esm.template import read_mappings
+from kafka_esm.mappings.mapping import Mapping, Target
+from kafka_esm.mappings.template import read_mappings
 
 Read = Callable[..., list[Mapping]]
 

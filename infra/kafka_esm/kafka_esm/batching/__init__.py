@@ -1,0 +1,1 @@
+"""Which records go together, when, and what becomes of those that fail."""

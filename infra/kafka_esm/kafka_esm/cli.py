@@ -1,0 +1,169 @@
+"""The command `kafka-esm`: `run` polls what is mapped, `check` prints it and what is wrong with it."""
+
+import argparse
+import functools
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from kafka_esm import logs
+from kafka_esm.aws import api_client, physical_name
+from kafka_esm.check import all_off, check
+from kafka_esm.errors import AccessDenied, ConfigurationError
+from kafka_esm.mappings import api, template
+from kafka_esm.mappings.validation import Found, accepted
+from kafka_esm.run import RunOptions, run
+
+BAD_CONFIGURATION = 2
+ACCESS_DENIED = 3
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit status.
+
+    0 after a signal, or if nothing is wrong; 2 for bad configuration; 3 if Kafka refuses access.
+    """
+    options = _options(arguments)
+    logs.set_up(options.log_level)
+    try:
+        found = _find(options)
+        if options.command == "check":
+            sys.stdout.write(check(found))
+            return BAD_CONFIGURATION if any(one.error for one in found) or all_off(found) else 0
+        run(accepted(found), _run_options(options))
+    except ConfigurationError as exc:
+        sys.stderr.write(f"kafka_esm: {exc}\n")
+        return BAD_CONFIGURATION
+    except AccessDenied as exc:
+        sys.stderr.write(f"kafka_esm: {exc}\n")
+        return ACCESS_DENIED
+    return 0
+
+
+def _find(options: argparse.Namespace) -> list[Found]:
+    if (options.stack_name or options.from_api) and not options.endpoint_url:
+        raise ConfigurationError("--endpoint-url is missing: it says where the AWS API answers")
+    if options.from_api:
+        return api.find_mappings(api_client("lambda", options.endpoint_url, _region()))
+    return template.find_mappings(
+        options.template,
+        dict(options.parameter),
+        region=_region(),
+        stack_name=options.stack_name,
+        physical_name=(
+            functools.partial(physical_name, options.endpoint_url, _region(), options.stack_name)
+            if options.stack_name
+            else None
+        ),
+    )
+
+
+def _run_options(options: argparse.Namespace) -> RunOptions:
+    return RunOptions(
+        endpoint_url=options.endpoint_url,
+        region=_region(),
+        health_port=options.health_port,
+        drain_seconds=options.drain_seconds,
+        session_timeout_seconds=options.session_timeout_seconds,
+        max_concurrency=options.max_concurrency,
+        item_failures=options.item_failures,
+        plaintext=options.kafka_plaintext,
+    )
+
+
+def _region() -> str:
+    return os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="kafka-esm", description=__doc__)
+    commands = parser.add_subparsers(required=True, dest="command")
+    run_command = commands.add_parser("run", help="poll every Kafka event source mapping")
+    check_command = commands.add_parser("check", help="print the mappings, and what is not supported")
+    for command in (run_command, check_command):
+        source = command.add_mutually_exclusive_group(required=True)
+        source.add_argument("--template", type=Path, help="a SAM or CloudFormation template, not transformed")
+        source.add_argument(
+            "--from-api", action="store_true", help="the mappings that ListEventSourceMappings lists"
+        )
+        command.add_argument(
+            "--endpoint-url", required=command is run_command, help="where the AWS API answers"
+        )
+        command.add_argument(
+            "--parameter",
+            type=_key_value,
+            action="append",
+            default=[],
+            metavar="K=V",
+            help="a parameter of the template (may be repeated)",
+        )
+        command.add_argument(
+            "--stack-name",
+            help="a stack deployed at the endpoint: functions are invoked by the names they have there",
+        )
+        command.add_argument("--log-level", choices=("DEBUG", "INFO", "WARNING", "ERROR"), default="INFO")
+    _add_run_options(run_command)
+    return parser.parse_args(arguments)
+
+
+def _add_run_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--health-port", type=int, help="serve GET /healthz and /metrics on this port of 127.0.0.1"
+    )
+    command.add_argument(
+        "--drain-seconds",
+        type=_positive,
+        default=30.0,
+        help="how long a stop waits for what is in flight (30)",
+    )
+    command.add_argument(
+        "--session-timeout-seconds",
+        type=_positive,
+        default=6.0,
+        help="after this the group gives up on a poller that died (6)",
+    )
+    command.add_argument(
+        "--max-concurrency",
+        type=_count,
+        default=10,
+        help="invocations in flight at a time, for each mapping (10); MaximumPollers may lower it",
+    )
+    command.add_argument(
+        "--item-failures",
+        choices=("from-first", "only-named"),
+        default="from-first",
+        help="what goes again if the function names failed records: all from the first of them, or only them",
+    )
+    command.add_argument(
+        "--kafka-plaintext",
+        action="store_true",
+        help="authenticate without TLS, which AWS never does: for a local broker only",
+    )
+
+
+def _key_value(text: str) -> tuple[str, str]:
+    key, separator, value = text.partition("=")
+    if not key or not separator:
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form K=V")
+    return key, value
+
+
+def _positive(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0")
+    return number
+
+
+def _count(text: str) -> int:
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
+    return number

@@ -1,0 +1,1 @@
+"""Records out of Kafka, and as Lambda's event has them."""

@@ -1,0 +1,1 @@
+"""A batch to the function, or to the failure destination."""

@@ -1,0 +1,1 @@
+"""What a poller tells about itself."""

@@ -1,0 +1,1 @@
+"""A running mesh, as the command speaks to it."""

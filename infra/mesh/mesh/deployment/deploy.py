@@ -1,0 +1,167 @@
+"""Deploying the template through CloudFormation, to whatever AWS endpoint there is."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+from botocore.exceptions import ClientError
+from kafka_esm.mappings import intrinsics
+
+from mesh import paths, process
+from mesh.clients.aws import ENRICH_WORKERS, STACK, client, physical_id
+from mesh.deployment import build, ministack
+from mesh.errors import MeshError
+from mesh.state import State
+
+JWKS = "event-mesh-issuer/jwks.json"  # bucket and object
+
+_BUCKET = "event-mesh-artifacts"
+_TIMEOUT = 180
+
+
+def parameters(state: State) -> dict[str, str]:
+    """Return the template's parameters that the mesh gives: its own, but for those that the user gave."""
+    return {
+        "Runtime": build.RUNTIME,
+        "Environment": "development",
+        "AuthMode": "dev",
+        "JwtJwksUrl": f"{state.aws_endpoint_url}/{JWKS}",
+        "JwtIssuer": "https://issuer.event-mesh.invalid",
+        "JwtAudience": STACK,
+        "KafkaBootstrapServers": state.kafka_bootstrap_servers,
+        "QdrantUrl": state.qdrant_url,
+        "EnrichConcurrency": ENRICH_WORKERS,
+        **state.kafka_secrets,
+        **state.parameters,
+    }
+
+
+def declared() -> list[str]:
+    """Return the names of the template's parameters."""
+    return sorted(build.source_template()["Parameters"])
+
+
+def resolved(given: Mapping[str, str]) -> dict[str, str]:
+    """Return every parameter of the built template with the value it gets."""
+    declared = build.built_template()["Parameters"]
+    defaults = {name: str(each["Default"]) for name, each in declared.items() if "Default" in each}
+    return {**defaults, **given}
+
+
+def check_rules(values: Mapping[str, str]) -> None:
+    """MeshError if the template's rules refuse the values: LocalStack deploys without a look at them."""
+    rules = build.source_template()["Rules"]
+
+    def holds(condition: Any) -> bool:
+        return intrinsics.holds("It", intrinsics.Scope(values, {}, {"It": condition})) is True
+
+    for rule in rules.values():
+        for assertion in rule["Assertions"] if holds(rule["RuleCondition"]) else []:
+            if not holds(assertion["Assert"]):
+                raise MeshError(f"The template refuses these parameters: {assertion['AssertDescription']}")
+
+
+def upload(endpoint_url: str) -> dict[str, Any]:
+    """Put every artifact into a bucket; return the built template with their addresses."""
+    template = build.built_template()
+    s3 = client("s3", endpoint_url)
+    s3.create_bucket(Bucket=_BUCKET)
+    deployed = _deployed(endpoint_url)
+    for name, where, archive in build.archives(template):
+        # A layer's version that is there is there to stay.
+        if where == "CodeUri" or archive.name not in deployed:
+            s3.upload_file(str(archive), _BUCKET, archive.name)
+        template["Resources"][name]["Properties"][where] = f"s3://{_BUCKET}/{archive.name}"
+    return template
+
+
+def deploy(endpoint_url: str, template: Mapping[str, Any], given: Mapping[str, str]) -> str:
+    """Create the stack, or update it; return the API's base URL. MeshError says which resource failed."""
+    cloudformation = client("cloudformation", endpoint_url)
+    request = {
+        "StackName": STACK,
+        "TemplateBody": json.dumps(template),
+        "Capabilities": ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
+        "Parameters": [{"ParameterKey": name, "ParameterValue": value} for name, value in given.items()],
+    }
+    try:
+        if _status(cloudformation) is None:
+            cloudformation.create_stack(**request)
+        else:
+            cloudformation.update_stack(**request)
+    except ClientError as error:
+        message = error.response["Error"]["Message"]
+        if "No updates are to be performed" not in message:
+            raise MeshError(f"CloudFormation refuses the template: {message}") from error
+    process.wait_until(lambda: not (_status(cloudformation) or "").endswith("IN_PROGRESS"), _TIMEOUT, 0.2)
+    status = _status(cloudformation)
+    if status not in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
+        raise MeshError(f"The deployment ended as {status}:\n{_failures(cloudformation)}")
+    [stack] = cloudformation.describe_stacks(StackName=STACK)["Stacks"]
+    outputs = {each["OutputKey"]: each["OutputValue"] for each in stack["Outputs"]}
+    values = resolved(given)
+    _remove_uploads(endpoint_url)
+    ministack.complete(endpoint_url, outputs["ApiId"], values)
+    return f"{endpoint_url}/restapis/{outputs['ApiId']}/{values['StageName']}/_user_request_"
+
+
+def check_health(api_url: str) -> None:
+    """MeshError unless the deployed API says that it is there."""
+    answer = httpx.get(f"{api_url}/health", timeout=60)
+    if answer.status_code != 200:
+        raise MeshError(f"The API is deployed, but GET /health answers {answer.status_code}: {answer.text}")
+
+
+def function_name(endpoint_url: str, function: str) -> str:
+    """Return the deployed name of a function; MeshError if there is none of this name."""
+    name = find_function(endpoint_url, function)
+    if name is None:
+        raise MeshError(f"There is no function {function!r}. There are: {', '.join(function_folders())}.")
+    return name
+
+
+def find_function(endpoint_url: str, function: str) -> str | None:
+    """Return the deployed name of a function, named as in the template or as its folder under functions/."""
+    logical_id = "".join(part.capitalize() for part in function.split("_")) + "Function"
+    return physical_id(endpoint_url, function) or physical_id(endpoint_url, logical_id)
+
+
+def function_folders() -> list[str]:
+    """Return the names of the folders under functions/."""
+    return sorted(path.parent.name for path in paths.ROOT.glob("functions/*/app.py"))
+
+
+def _deployed(endpoint_url: str) -> str:
+    """Return the template that is deployed; nothing if there is none."""
+    try:
+        answer = client("cloudformation", endpoint_url).get_template(
+            StackName=STACK, TemplateStage="Original"
+        )
+    except ClientError:
+        return ""
+    return json.dumps(answer["TemplateBody"])
+
+
+def _remove_uploads(endpoint_url: str) -> None:
+    """Empty the bucket: Lambda keeps its own copy, and an emulator keeps both in memory."""
+    s3 = client("s3", endpoint_url)
+    for uploaded in s3.list_objects_v2(Bucket=_BUCKET).get("Contents", []):
+        s3.delete_object(Bucket=_BUCKET, Key=uploaded["Key"])
+
+
+def _status(cloudformation: Any) -> str | None:
+    try:
+        [stack] = cloudformation.describe_stacks(StackName=STACK)["Stacks"]
+    except ClientError:
+        return None
+    return str(stack["StackStatus"])
+
+
+def _failures(cloudformation: Any) -> str:
+    events = cloudformation.describe_stack_events(StackName=STACK)["StackEvents"]
+    return "\n".join(
+        f"{event['LogicalResourceId']}: {event.get('ResourceStatusReason', '')}"
+        for event in events
+        if "FAILED" in event["ResourceStatus"]
+    )
