@@ -4,8 +4,8 @@ PYTHON ?= python3
 CYCLES ?= 10
 BIN := .venv/bin
 INSTALLED := .venv/.installed
-LANES := tests/integration/kafka_esm tests/apache_kafka tests/faults tests/iam tests/localstack tests/mesh tests/sam_local
-TYPED := infra layers tests/apache_kafka tests/bench tests/e2e tests/faults tests/mesh bootstrap.py
+LANES := tests/integration/kafka_esm tests/apache_kafka tests/distributions tests/faults tests/iam tests/localstack tests/mesh tests/sam_local
+TYPED := infra layers tests/apache_kafka tests/bench tests/distributions tests/e2e tests/faults tests/mesh bootstrap.py
 # Both processors: one worker has the mesh that the end-to-end tests share, the other the rest.
 PARALLEL := -n 2 --dist loadgroup --durations 20
 # Lanes run side by side, each with a memory of what failed: AGAIN=--last-failed runs that alone.
@@ -38,6 +38,10 @@ test-mesh: $(INSTALLED) ## meshes of their own: start, crash, ports, parameters,
 .PHONY: test-esm
 test-esm: $(INSTALLED) ## the whole suite of the Kafka event source poller, by itself
 	$(PYTEST) $(PARALLEL) tests/unit/kafka_esm tests/integration/kafka_esm
+
+.PHONY: test-wheels
+test-wheels: $(INSTALLED) ## each distribution's wheel alone in a new environment: kafka-esm, qdrant-edge-server, the LocalStack plugin
+	$(PYTEST) tests/distributions
 
 .PHONY: test-faults
 test-faults: $(INSTALLED) ## let every part of a mesh fail under load, and count what became of its users

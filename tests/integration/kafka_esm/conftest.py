@@ -363,8 +363,14 @@ def late_endpoint() -> Iterator[Endpoint]:
 StartPoller = Callable[..., PollerProcess]
 
 
+@pytest.fixture(scope="session")
+def kafka_esm() -> list[str]:
+    """The command."""
+    return [sys.executable, "-m", "kafka_esm"]
+
+
 @pytest.fixture
-def start_poller(tmp_path: Path) -> Iterator[StartPoller]:
+def start_poller(tmp_path: Path, kafka_esm: list[str]) -> Iterator[StartPoller]:
     """Start the poller for functions and their topics; the group is the function's name."""
     started: list[PollerProcess] = []
 
@@ -401,7 +407,7 @@ def start_poller(tmp_path: Path) -> Iterator[StartPoller]:
         )
         health_port = free_port()
         log = tmp_path / f"poller-{len(started)}.log"
-        command = [sys.executable, "-m", "kafka_esm", "run", "--template", str(template)]
+        command = [*kafka_esm, "run", "--template", str(template)]
         command += ["--endpoint-url", endpoint.url, "--parameter", f"Servers={broker.address}"]
         command += ["--health-port", str(health_port), "--session-timeout-seconds"]
         command += [str(SESSION_TIMEOUT_SECONDS), *arguments]
