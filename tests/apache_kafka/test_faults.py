@@ -11,7 +11,7 @@ import pytest
 from kafka import KafkaAdminClient, OffsetAndMetadata, TopicPartition
 from kafka.admin import OffsetSpec
 from mesh import components, process
-from mesh.deployment import deploy
+from mesh.deployment import template_parameters
 from mesh.process import is_running, wait_until
 
 from tests.apache_kafka.second_broker import NOBODY, await_leader, leaders, second_broker
@@ -113,7 +113,7 @@ def test_half_of_the_partitions_have_no_leader(mesh: Mesh, trial: Trial, tmp_pat
 def second_poller(mesh: Mesh) -> Iterator[str]:
     """Have another poller share the work; yields its address."""
     state, port = mesh.state(), process.free_port()
-    command = components.poller_command(port, state.aws_endpoint_url, deploy.parameters(state))
+    command = components.poller_command(port, state.aws_endpoint_url, template_parameters.given(state))
     log = mesh.home / "logs" / "second-poller.log"
     poller = process.start(command, components.invoker_environment(), log)
     try:

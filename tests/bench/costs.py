@@ -14,7 +14,7 @@ from typing import Any
 
 from mesh.clients.aws import client
 from mesh.clients.http_api import client_of
-from mesh.deployment import deploy, issuer
+from mesh.deployment import issuer, template_parameters
 from mesh.process import wait_until
 from mesh.state import State, load_running
 from rich.console import Console
@@ -96,7 +96,7 @@ def signed_token_ms(state: State, values: dict[str, str], tenant: str) -> float:
 def main() -> None:
     """Measure and print."""
     state = load_running()
-    values = deploy.resolved(deploy.parameters(state))
+    values = template_parameters.resolved(template_parameters.given(state))
     tenant = f"costs-{secrets.token_hex(3)}"
     with client_of(state, tenant) as api:
         people = new_users()

@@ -14,7 +14,7 @@ import httpx
 import psutil
 from mesh import paths
 from mesh.clients.http_api import TenantClient, client_of
-from mesh.deployment import deploy
+from mesh.deployment import template_parameters
 from mesh.process import wait_until
 from mesh.state import State, load_running
 from qdrant_client import QdrantClient, models
@@ -75,7 +75,7 @@ def memory_mb(state: State) -> float:
 def main() -> None:
     """Measure and print."""
     state = load_running()
-    values = deploy.resolved(deploy.parameters(state))
+    values = template_parameters.resolved(template_parameters.given(state))
     embed = local_embedder(values)
     qdrant = QdrantClient(url=state.qdrant_url, check_compatibility=False, limits=httpx.Limits())
     with client_of(state, f"bench-{secrets.token_hex(3)}") as client:

@@ -10,7 +10,7 @@ from typing import Any
 
 import psutil
 from mesh.clients.http_api import TenantClient
-from mesh.deployment import deploy
+from mesh.deployment import template_parameters
 from mesh.kafka import kafka_access
 from mesh.state import State
 
@@ -61,7 +61,7 @@ class Mesh:
 
     def authorization(self, tenant: str, user: str = "client") -> str:
         """Return the Authorization header of a user, in the mode that the mesh runs in."""
-        if deploy.parameters(self.state())["AuthMode"] == "jwt":
+        if template_parameters.given(self.state())["AuthMode"] == "jwt":
             return "Bearer " + self.run("token", "--tenant", tenant, "--user", user).strip()
         return f"Bearer {tenant}:{user}"
 

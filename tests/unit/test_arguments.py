@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from mesh import arguments, paths, state
 from mesh.commands import dead_letters, logs, reindex
-from mesh.deployment import deploy, issuer
+from mesh.deployment import deploy, issuer, template_parameters
 from mesh.errors import MeshError
 from mesh.state import State
 from tenant_auth.caller import TENANT
@@ -68,7 +68,7 @@ def test_given_bytes_that_are_no_text_when_given_as_an_option_then_it_is_named()
 def test_given_a_mesh_that_takes_no_signed_token_when_one_is_made_then_it_says_what_to_send(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(deploy, "parameters", lambda _: {"AuthMode": "dev"})
+    monkeypatch.setattr(template_parameters, "given", lambda _: {"AuthMode": "dev"})
 
     with pytest.raises(MeshError) as caught:
         issuer.accepted(State(), "tenant-a", "me", 60)

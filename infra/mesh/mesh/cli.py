@@ -239,14 +239,14 @@ def _with_progress(work: Callable[[Callable[[str], None]], Result]) -> Result:
 def _parameters(given: list[str]) -> dict[str, str]:
     """Return Name=Value pairs as a mapping; MeshError if one is no such pair, or no parameter's name."""
     from mesh import arguments
-    from mesh.deployment import deploy
+    from mesh.deployment import template_parameters
 
     pairs = [(name, value) for name, _, value in (each.partition("=") for each in given)]
     for each, (name, _) in zip(given, pairs, strict=True):
         arguments.utf8(each, "--parameter")
         if "=" not in each:
             raise MeshError(f"--parameter {each}: give it as Name=Value.")
-        if name not in (known := deploy.declared()):
+        if name not in (known := template_parameters.declared()):
             raise MeshError(f"The template has no parameter {name!r}. It has: {', '.join(known)}.")
     return dict(pairs)
 

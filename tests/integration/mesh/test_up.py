@@ -8,7 +8,7 @@ import httpx
 import pytest
 from mesh import components, paths, process, state
 from mesh.commands import up
-from mesh.deployment import build, deploy
+from mesh.deployment import build, deploy, template_parameters
 from mesh.errors import MeshError
 
 
@@ -71,7 +71,7 @@ def test_a_mapping_that_the_poller_refuses_is_shown_before_anything_is_deployed(
 
     somewhere = state.State(kafka_bootstrap_servers="127.0.0.1:9092", qdrant_url="http://127.0.0.1:6333")
     with pytest.raises(MeshError, match=r"(?s)refuses the event source mapping.*SOMEWHERE"):
-        components.check_mapping(deploy.parameters(somewhere))
+        components.check_mapping(template_parameters.given(somewhere))
 
 
 def test_an_api_that_is_not_healthy_is_no_success() -> None:

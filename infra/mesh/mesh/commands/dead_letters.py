@@ -18,7 +18,7 @@ from users.events import Reason, Record
 from users.publisher import Publisher
 
 from mesh import arguments
-from mesh.deployment import deploy
+from mesh.deployment import template_parameters
 from mesh.errors import MeshError
 from mesh.kafka import kafka_access
 from mesh.state import State
@@ -85,7 +85,7 @@ class Letter(NamedTuple):
 
 def topic_of(state: State) -> Topic:
     """Return the dead-letter topic of a mesh."""
-    values = deploy.resolved(deploy.parameters(state))
+    values = template_parameters.resolved(template_parameters.given(state))
     return Topic(values["DeadLetterTopic"], kafka_access.options(state))
 
 

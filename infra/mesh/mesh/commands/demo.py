@@ -19,7 +19,7 @@ from vectors.index import point_id
 
 from mesh.clients.http_api import TenantClient, client_of
 from mesh.commands.demo_people import BAKERY, LABORATORY, QUESTIONS, Person
-from mesh.deployment import deploy
+from mesh.deployment import template_parameters
 from mesh.errors import MeshError
 from mesh.kafka import kafka_access
 from mesh.process import wait_until
@@ -123,7 +123,7 @@ def _isolated(
 def _same_id_twice(state: State, hobbies: dict[TenantClient, str], console: Console) -> None:
     """Two events straight to the topic, both for id 123: each tenant keeps its own."""
     console.rule("Id 123 in two tenants is two points")
-    values = deploy.resolved(deploy.parameters(state))
+    values = template_parameters.resolved(template_parameters.given(state))
     producer = KafkaProducer(**kafka_access.options(state))
     for client, hobby in hobbies.items():
         user = User(

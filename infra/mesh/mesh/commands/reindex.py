@@ -26,7 +26,7 @@ from vectors.index import UserIndex
 from mesh import paths
 from mesh.clients import tables
 from mesh.commands import status
-from mesh.deployment import deploy
+from mesh.deployment import template_parameters
 from mesh.deployment.provision import provision
 from mesh.errors import MeshError
 from mesh.kafka import kafka_access
@@ -53,7 +53,7 @@ def run(state: State, tenant: str | None, console: Console) -> None:
     if a store does not answer, if the collection is another model's, or if users are missing in the index
     at the end.
     """
-    values = deploy.resolved(deploy.parameters(state))
+    values = template_parameters.resolved(template_parameters.given(state))
     provision(state)
     try:
         _run(state, values, tenant, console)

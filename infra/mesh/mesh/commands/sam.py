@@ -6,7 +6,7 @@ from typing import Any
 
 from mesh import components, paths
 from mesh.clients.aws import client, physical_id
-from mesh.deployment import build, deploy
+from mesh.deployment import build, template_parameters
 from mesh.errors import MeshError
 from mesh.state import State
 
@@ -29,7 +29,7 @@ def write_config(state: State) -> Path:
     shared = {
         "template_file": str(paths.BUILD / "template.yaml"),
         "parameter_overrides": [
-            f"{name}={value}" for name, value in deploy.parameters(state).items() if value
+            f"{name}={value}" for name, value in template_parameters.given(state).items() if value
         ],
         "env_vars": str(variables),
         "layer_cache_basedir": str(paths.CACHE / "sam" / "layers-pkg"),

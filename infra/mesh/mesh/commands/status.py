@@ -8,7 +8,7 @@ from users.errors import UnavailableError
 
 from mesh import components
 from mesh.clients import tables
-from mesh.deployment import deploy
+from mesh.deployment import template_parameters
 from mesh.state import Component, State
 
 _STYLES = {"running": "green", "external": "cyan"}
@@ -31,7 +31,7 @@ def report(state: State) -> dict[str, Any]:
     return {
         "state": state.state if healthy else "degraded",
         "api_url": state.api_url,
-        "auth_mode": deploy.parameters(state)["AuthMode"],
+        "auth_mode": template_parameters.given(state)["AuthMode"],
         "kafka_bootstrap_servers": state.kafka_bootstrap_servers,
         "qdrant_url": state.qdrant_url,
         "aws_endpoint_url": state.aws_endpoint_url,

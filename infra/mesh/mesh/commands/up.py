@@ -10,7 +10,7 @@ from functools import partial
 from mesh import components, containers, process, schedule
 from mesh.clients.aws import physical_id
 from mesh.commands.down import down
-from mesh.deployment import build, deploy, issuer
+from mesh.deployment import build, deploy, issuer, template_parameters
 from mesh.deployment.provision import provision
 from mesh.errors import MeshError
 from mesh.kafka import kafka_access
@@ -162,7 +162,9 @@ def _start_again(state: State, component: Component) -> Component:
     if component.name == components.SCHEDULE:
         return _start_schedule(state)
     if component.name == components.POLLER:
-        return components.start_poller(_port(component), state.aws_endpoint_url, deploy.parameters(state))
+        return components.start_poller(
+            _port(component), state.aws_endpoint_url, template_parameters.given(state)
+        )
     if component.name == components.KAFKA:
         return _kafka_starter(state)(_port(component))
     return components.start_qdrant(_port(component))
@@ -199,12 +201,12 @@ def _start_stores(state: State, ports: Ports, progress: Progress) -> None:
 
 def _deploy(state: State, sources: str, progress: Progress) -> None:
     """Deploy what was built, and poll for its mapping. An unusable mapping changes nothing."""
-    given = deploy.parameters(state)
+    given = template_parameters.given(state)
     wiring = f"{build.fingerprint(['template.yaml'])} {sorted(given.items())}"
     code_only = state.wiring == wiring
     if not code_only:
         components.check_mapping(given)
-        deploy.check_rules(deploy.resolved(given))
+        template_parameters.check(template_parameters.resolved(given))
     with ThreadPoolExecutor(1) as beside:
         if not code_only:
             progress("Creating topics and collection")

@@ -6,60 +6,14 @@ from typing import Any
 
 import httpx
 from botocore.exceptions import ClientError
-from kafka_esm.mappings import intrinsics
 
 from mesh import paths, process
-from mesh.clients.aws import ENRICH_WORKERS, STACK, client, physical_id
-from mesh.deployment import build, ministack
+from mesh.clients.aws import STACK, client, physical_id
+from mesh.deployment import build, ministack, template_parameters
 from mesh.errors import MeshError
-from mesh.state import State
-
-JWKS = "event-mesh-issuer/jwks.json"  # bucket and object
 
 _BUCKET = "event-mesh-artifacts"
 _TIMEOUT = 180
-
-
-def parameters(state: State) -> dict[str, str]:
-    """Return the template's parameters that the mesh gives: its own, but for those that the user gave."""
-    return {
-        "Runtime": build.RUNTIME,
-        "Environment": "development",
-        "AuthMode": "dev",
-        "JwtJwksUrl": f"{state.aws_endpoint_url}/{JWKS}",
-        "JwtIssuer": "https://issuer.event-mesh.invalid",
-        "JwtAudience": STACK,
-        "KafkaBootstrapServers": state.kafka_bootstrap_servers,
-        "QdrantUrl": state.qdrant_url,
-        "EnrichConcurrency": ENRICH_WORKERS,
-        **state.kafka_secrets,
-        **state.parameters,
-    }
-
-
-def declared() -> list[str]:
-    """Return the names of the template's parameters."""
-    return sorted(build.source_template()["Parameters"])
-
-
-def resolved(given: Mapping[str, str]) -> dict[str, str]:
-    """Return every parameter of the built template with the value it gets."""
-    declared = build.built_template()["Parameters"]
-    defaults = {name: str(each["Default"]) for name, each in declared.items() if "Default" in each}
-    return {**defaults, **given}
-
-
-def check_rules(values: Mapping[str, str]) -> None:
-    """MeshError if the template's rules refuse the values: LocalStack deploys without a look at them."""
-    rules = build.source_template()["Rules"]
-
-    def holds(condition: Any) -> bool:
-        return intrinsics.holds("It", intrinsics.Scope(values, {}, {"It": condition})) is True
-
-    for rule in rules.values():
-        for assertion in rule["Assertions"] if holds(rule["RuleCondition"]) else []:
-            if not holds(assertion["Assert"]):
-                raise MeshError(f"The template refuses these parameters: {assertion['AssertDescription']}")
 
 
 def upload(endpoint_url: str) -> dict[str, Any]:
@@ -100,7 +54,7 @@ def deploy(endpoint_url: str, template: Mapping[str, Any], given: Mapping[str, s
         raise MeshError(f"The deployment ended as {status}:\n{_failures(cloudformation)}")
     [stack] = cloudformation.describe_stacks(StackName=STACK)["Stacks"]
     outputs = {each["OutputKey"]: each["OutputValue"] for each in stack["Outputs"]}
-    values = resolved(given)
+    values = template_parameters.resolved(given)
     _remove_uploads(endpoint_url)
     ministack.complete(endpoint_url, outputs["ApiId"], values)
     return f"{endpoint_url}/restapis/{outputs['ApiId']}/{values['StageName']}/_user_request_"

@@ -23,7 +23,7 @@ from jwt.algorithms import ECAlgorithm
 
 from mesh import paths, private_files
 from mesh.clients.aws import client
-from mesh.deployment import deploy
+from mesh.deployment import template_parameters
 from mesh.errors import MeshError
 from mesh.state import State
 
@@ -32,8 +32,8 @@ _ALGORITHM = "ES256"
 
 
 def publish(endpoint_url: str) -> None:
-    """Put the issuer's public key where `deploy.JWKS` says, as a real issuer has it at a URL."""
-    bucket, _, name = deploy.JWKS.partition("/")
+    """Put the issuer's public key where `template_parameters.JWKS` says, as a real issuer has it at a URL."""
+    bucket, _, name = template_parameters.JWKS.partition("/")
     s3 = client("s3", endpoint_url)
     s3.create_bucket(Bucket=bucket)
     s3.put_object(Bucket=bucket, Key=name, Body=json.dumps(jwks()), ContentType="application/json")
@@ -59,7 +59,7 @@ def accepted(state: State, tenant: str, user: str, expires_in: int) -> str:
 
 def signed(state: State, tenant: str, user: str, expires_in: int = EXPIRES_IN) -> str:
     """Return a token that tells an API with AuthMode jwt who is calling."""
-    values = deploy.resolved(deploy.parameters(state))
+    values = template_parameters.resolved(template_parameters.given(state))
     key, now = _key(), int(time.time())
     claims = {
         "iss": values["JwtIssuer"],
@@ -81,7 +81,7 @@ def authorization(state: State, tenant: str, user: str) -> str:
 
 
 def _mode(state: State) -> str:
-    return deploy.parameters(state)["AuthMode"]
+    return template_parameters.given(state)["AuthMode"]
 
 
 def _key() -> EllipticCurvePrivateKey:

@@ -4,7 +4,7 @@ from kafka import KafkaAdminClient
 from kafka.admin import NewTopic
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 
-from mesh.deployment import deploy
+from mesh.deployment import template_parameters
 from mesh.errors import MeshError
 from mesh.kafka import kafka_access
 from mesh.state import State
@@ -15,7 +15,7 @@ _DEAD_LETTER_BYTES = 8 * 2**20
 
 def provision(state: State) -> None:
     """Create the topics and the collection of a mesh that are not there; MeshError says what failed."""
-    values = deploy.resolved(deploy.parameters(state))
+    values = template_parameters.resolved(template_parameters.given(state))
     # One partition: dead letters are few, and are read in the order in which they came.
     dead_letters = {"max.message.bytes": str(_DEAD_LETTER_BYTES)}
     topics = [

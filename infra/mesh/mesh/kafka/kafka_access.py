@@ -12,7 +12,7 @@ from users.settings import KafkaSettings
 
 from mesh import components
 from mesh.clients.aws import client
-from mesh.deployment import deploy
+from mesh.deployment import template_parameters
 from mesh.errors import MeshError
 from mesh.state import State
 
@@ -37,7 +37,7 @@ def publish(state: State) -> dict[str, str]:
 
 def options(state: State) -> dict[str, Any]:
     """Return kafka-python's options for the mesh's brokers; MeshError if a secret cannot be used."""
-    values = deploy.resolved(deploy.parameters(state))
+    values = template_parameters.resolved(template_parameters.given(state))
     settings = KafkaSettings(
         KAFKA_BOOTSTRAP_SERVERS=values["KafkaBootstrapServers"],
         KAFKA_SECRET_ARN=values["KafkaSecretArn"],
