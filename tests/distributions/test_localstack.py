@@ -12,9 +12,9 @@ from mesh.errors import MeshError
 from uv import find_uv_bin
 
 from tests.distributions import wheels
-from tests.localstack.conftest import Client, _home, deploy, localstack_running
+from tests.localstack.conftest import Client, deploy, localstack_running, mesh_home
 
-__all__ = ["_home", "deploy"]
+__all__ = ["deploy", "mesh_home"]
 
 
 @pytest.fixture(scope="session")
@@ -42,7 +42,7 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture(scope="session")
-def client(_home: None, python: str) -> Iterator[Client]:
+def client(mesh_home: None, python: str) -> Iterator[Client]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(localstack, "command", lambda: [python, "-m", "localstack.runtime.main"])
         with localstack_running("wheel", "own") as url:

@@ -10,10 +10,13 @@ from mesh.clients.aws import physical_id
 from mesh.state import State
 from users.outbox import Outbox
 
+from tests.e2e.conftest import api_url
 from tests.e2e.mesh_command import Mesh
 from tests.faults.broker import Broker
 from tests.faults.load import Load
 from tests.faults.trial import Trial
+
+__all__ = ["api_url"]
 
 _TRIALS = pytest.StashKey[list[Trial]]()
 _COLUMNS = "{:<58}{:>8}{:>16}{:>7}{:>6}{:>6}{:>5}{:>10}{:>9}{:>8}{:>28}"
@@ -48,12 +51,6 @@ def warm_mesh(home: Path, **environment: str) -> Iterator[Mesh]:
         yield mesh
     finally:
         mesh.run("down")
-
-
-@pytest.fixture(scope="session")
-def api_url(mesh: Mesh) -> str:
-    url: str = mesh.status()["api_url"]
-    return url
 
 
 @pytest.fixture(scope="session")

@@ -15,16 +15,11 @@ from mesh.deployment import build, localstack
 from mesh.errors import MeshError
 from mesh.state import Component
 
+from tests.mesh_home import mesh_home
+
+__all__ = ["mesh_home"]
+
 Client = Callable[[str], Any]
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    home = tmp_path_factory.mktemp("mesh")
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("LOGS", "DATA", "TEMPORARY"):
-            patch.setattr(paths, name, home / name.lower())
-        yield
 
 
 @contextmanager
@@ -57,21 +52,21 @@ def localstack_running(name: str, kafka_poller: str) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def client(_home: None) -> Iterator[Client]:
+def client(mesh_home: None) -> Iterator[Client]:
     """Makes clients of the services of one that polls Kafka itself."""
     with localstack_running("localstack", "own") as url:
         yield partial(aws.client, endpoint_url=url)
 
 
 @pytest.fixture(scope="session")
-def kafka(_home: None) -> Iterator[str]:
+def kafka(mesh_home: None) -> Iterator[str]:
     """The bootstrap servers of a broker."""
     with running(components.start_kafka(process.free_port())) as servers:
         yield servers
 
 
 @pytest.fixture(scope="session")
-def qdrant(_home: None) -> Iterator[str]:
+def qdrant(mesh_home: None) -> Iterator[str]:
     """The URL of a Qdrant."""
     with running(components.start_qdrant(process.free_port())) as url:
         yield url

@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 from kafka import KafkaAdminClient
 from kafka.admin import NewTopic
-from mesh import components, paths, process
+from mesh import components, process
 from mesh.clients.aws import client
 from mesh.deployment import build, built_function
 from mesh.state import Component
@@ -16,15 +16,9 @@ from vectors.collection import ensure_collection
 from vectors.settings import Settings as VectorsSettings
 
 from tests import sam
+from tests.mesh_home import mesh_home
 
-
-@pytest.fixture(scope="session", autouse=True)
-def _mesh_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    home = tmp_path_factory.mktemp("mesh")
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("LOGS", "DATA", "TEMPORARY"):
-            patch.setattr(paths, name, home / name.lower())
-        yield
+__all__ = ["mesh_home"]
 
 
 def _running(start: Callable[[int], Component]) -> Iterator[Component]:
@@ -37,21 +31,21 @@ def _running(start: Callable[[int], Component]) -> Iterator[Component]:
 
 
 @pytest.fixture(scope="session")
-def aws(_mesh_home: None) -> Iterator[str]:
+def aws(mesh_home: None) -> Iterator[str]:
     """The AWS endpoint."""
     for component in _running(components.start_aws):
         yield component.address
 
 
 @pytest.fixture(scope="session")
-def kafka(_mesh_home: None) -> Iterator[str]:
+def kafka(mesh_home: None) -> Iterator[str]:
     """The bootstrap servers."""
     for component in _running(components.start_kafka):
         yield component.address
 
 
 @pytest.fixture(scope="session")
-def qdrant(_mesh_home: None) -> Iterator[str]:
+def qdrant(mesh_home: None) -> Iterator[str]:
     """Qdrant's URL."""
     for component in _running(components.start_qdrant):
         yield component.address

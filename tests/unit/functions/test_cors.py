@@ -5,9 +5,11 @@ from typing import Any
 import pytest
 
 from tests.unit import gateway, issuer
-from tests.unit.conftest import ColdStart
-from tests.unit.fakes import DynamoFaults, FakeKafka, FakeModel, FakeQdrant
-from tests.unit.functions.test_every_http_function import ENDPOINTS, Endpoint, allow, tenant_auth_app
+from tests.unit.fakes import DynamoFaults
+from tests.unit.functions.test_every_http_function import Endpoint, allow, tenant_auth_app
+from tests.unit.functions.test_every_http_function import endpoint as any_endpoint
+
+__all__ = ["any_endpoint"]
 
 PAGE = "https://app.example"
 OTHERS = ["https://evil.example", "null", "https://app.example.evil", "http://app.example", "", "*"]
@@ -15,19 +17,10 @@ EXPOSED = {"ETag", "Location", "RateLimit", "RateLimit-Policy", "Retry-After", "
 ALLOW_ORIGIN = "access-control-allow-origin"
 
 
-@pytest.fixture(params=ENDPOINTS)
-def endpoint(
-    request: pytest.FixtureRequest,
-    aws: DynamoFaults,
-    kafka: FakeKafka,
-    qdrant: FakeQdrant,
-    model: FakeModel,
-    cold_start: ColdStart,
-    monkeypatch: pytest.MonkeyPatch,
-) -> Endpoint:
-    endpoint = Endpoint(cold_start(request.param))
+@pytest.fixture
+def endpoint(any_endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> Endpoint:
     monkeypatch.setenv("CORS_ALLOWED_ORIGINS", f"{PAGE}, http://localhost:5173")
-    return endpoint
+    return any_endpoint
 
 
 def from_page(origin: str = PAGE, **headers: str) -> dict[str, str | list[str]]:
