@@ -1,4 +1,4 @@
-"""MiniStack's worker, held to its function's memory."""
+"""MiniStack's worker, held to its function's memory, with layers that it shares."""
 
 import subprocess
 import time
@@ -8,20 +8,25 @@ from typing import Any
 from lambda_workers import endings, memory
 from ministack.core import lambda_runtime
 
+from mesh_ministack import layers
+
 _ENDED = ("Worker process died", "[Errno 32] Broken pipe")  # so MiniStack says that the process is gone
 
 
 class Worker(lambda_runtime.Worker):  # type: ignore[misc]
     """One execution environment, whose process is another one after each end."""
 
+    config: dict[str, Any]
     _process: subprocess.Popen[str] | None = None  # the last one: MiniStack forgets it when it has ended
     _killed: subprocess.Popen[str] | None = None
 
     def _spawn(self) -> None:
+        config = self.config
+        self.config = layers.unpacked(config)
         try:
             super()._spawn()
         finally:
-            self._process = self._proc
+            self.config, self._process = config, self._proc
 
     def invoke(self, event: Any, request_id: str, **context: Any) -> Any:
         """Invoke the function; if its process ended meanwhile, say how."""

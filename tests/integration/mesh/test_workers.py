@@ -29,9 +29,16 @@ def handler(event, context):
         os._exit(event["exit"])
     return {"pid": os.getpid()}
 """
+SHARED = """
+import os, shared, time
+
+def handler(event, context):
+    time.sleep(event["seconds"])
+    return {"pid": os.getpid(), "file": os.path.realpath(shared.__file__), "number": shared.NUMBER}
+"""
 LINUX_SAYS = pytest.mark.skipif(sys.platform != "linux", reason="only Linux says what a process takes")
 Invoke = Callable[..., Any]
-Deploy = Callable[[int], Invoke]
+Deploy = Callable[..., Invoke]
 
 
 @pytest.fixture(scope="module")
@@ -57,19 +64,17 @@ def deploy(emulator: str) -> Deploy:
     """Makes a function of so much memory, and returns how it is invoked: with the fields of its event."""
     client = aws.client("lambda", emulator)
 
-    def deploy(memory_mb: int) -> Invoke:
-        content = io.BytesIO()
-        with zipfile.ZipFile(content, "w") as archive:
-            archive.writestr("app.py", HANDLER)
+    def deploy(memory_mb: int, code: str = HANDLER, **properties: Any) -> Invoke:
         name = f"function-{uuid4().hex[:8]}"
         client.create_function(
             FunctionName=name,
             Runtime=build.RUNTIME,
             Handler="app.handler",
             Role="arn:aws:iam::000000000000:role/any",
-            Code={"ZipFile": content.getvalue()},
+            Code={"ZipFile": zipped(app=code)},
             MemorySize=memory_mb,
             Timeout=60,
+            **properties,
         )
         client.get_waiter("function_active_v2").wait(FunctionName=name)
 
@@ -82,6 +87,33 @@ def deploy(emulator: str) -> Deploy:
         return invoke
 
     return deploy
+
+
+def zipped(**files: str) -> bytes:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        for name, text in files.items():
+            archive.writestr(name.replace("__", "/") + ".py", text)
+    return content.getvalue()
+
+
+def test_workers_share_their_layers(emulator: str, deploy: Deploy) -> None:
+    """Thousands of files are unpacked once, not for every worker; of two layers the later one wins."""
+    client = aws.client("lambda", emulator)
+    layers = [
+        client.publish_layer_version(
+            LayerName=f"layer-{uuid4().hex[:8]}",
+            Content={"ZipFile": zipped(python__shared=f"NUMBER = {number}")},
+        )["LayerVersionArn"]
+        for number in (1, 2)
+    ]
+    invoke = deploy(128, SHARED, Layers=layers)
+
+    with ThreadPoolExecutor(2) as clients:
+        first, second = clients.map(lambda _: invoke(seconds=1), range(2))
+
+    assert first["pid"] != second["pid"]
+    assert (first["file"], first["number"]) == (second["file"], 2)
 
 
 def test_what_finds_no_worker_waits_for_one(deploy: Deploy) -> None:
