@@ -19,6 +19,7 @@ class Lambda(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.invocations = 0
+        self.tells_timeouts = True
         self.invoked = Event()
         Thread(target=self.serve_forever, daemon=True).start()
 
@@ -32,7 +33,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         body = json.dumps({"FunctionName": "slow", "Timeout": 900}).encode()
-        self.send_response(200)
+        self.send_response(200 if self.server.tells_timeouts else 404)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -78,3 +79,11 @@ def test_given_no_answer_when_scheduled_then_it_is_not_sent_again(functions: Lam
     schedule.run(["slow"], functions.url, 0.01, stopped=functions.invoked)
 
     assert functions.invocations == 1
+
+
+def test_given_nobody_who_tells_the_timeout_when_invoked_then_the_client_waits_for_the_longest(
+    functions: Lambda, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`sam local start-lambda` can invoke, and nothing else."""
+    functions.tells_timeouts = False
+    test_given_a_long_timeout_when_invoked_then_the_client_waits_for_it(functions, monkeypatch)
