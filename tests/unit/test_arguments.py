@@ -7,7 +7,7 @@ import pytest
 from mesh import arguments, dead_letters, deploy, logs, paths, reindex, state, tokens
 from mesh.errors import MeshError
 from mesh.state import State
-from tenant_auth.caller import TENANT
+from tenant_auth.identity import TENANT
 
 DEEP = b"[" * 100_000
 
