@@ -1,6 +1,7 @@
 """Deploying the template through CloudFormation, to whatever AWS endpoint there is."""
 
 import json
+import platform
 from collections.abc import Mapping
 from typing import Any
 
@@ -23,6 +24,7 @@ def parameters(state: State) -> dict[str, str]:
     """Return the template's parameters that the mesh gives: its own, but for those that the user gave."""
     return {
         "Runtime": build.RUNTIME,
+        "Architecture": "arm64" if platform.machine() in ("aarch64", "arm64") else "x86_64",
         "Environment": "development",
         "AuthMode": "dev",
         "JwtJwksUrl": f"{state.aws_endpoint_url}/{JWKS}",
