@@ -63,8 +63,10 @@ def up_command(
     AWS_ENDPOINT_URL, KAFKA_BOOTSTRAP_SERVERS and QDRANT_URL name what is there already; KAFKA_USERNAME,
     KAFKA_PASSWORD and KAFKA_ROOT_CA (a file) open such a Kafka.
     """
+    from mesh.platforms import check
     from mesh.up import Ports, up
 
+    check()
     ports, parameters = Ports(aws_port, kafka_port, qdrant_port), _parameters(parameter or [])
     with lock():
         state = _with_progress(lambda progress: up(ports, parameters, progress, compose, emulator, broker))
