@@ -12,8 +12,10 @@ PARALLEL := -n 2 --dist loadgroup --durations 20
 PYTEST = $(BIN)/pytest -o cache_dir=.mesh/cache/pytest/$@ $(AGAIN)
 
 .PHONY: help
-help: ## show the targets
-	@grep -E '^[a-z-]+:.*## ' Makefile | awk -F ':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
+help:
+	@awk -F ':.*## |##@ ' '/^##@ /{print "\n" $$2} /^[a-z-]+:.*## /{printf "  make %-17s %s\n", $$1, $$2}' Makefile
+
+##@ Use it
 
 .PHONY: demo
 demo: up ## create users in two tenants, find them by meaning, show that no tenant sees another's
@@ -26,6 +28,8 @@ up: $(INSTALLED) ## build, start and deploy the mesh on this machine
 .PHONY: down
 down: $(INSTALLED) ## stop the mesh
 	@$(BIN)/mesh down
+
+##@ Test it
 
 .PHONY: test
 test: lint ## the gate: lint, format, types, and every test that has no lane of its own
@@ -59,20 +63,11 @@ test-iam: $(INSTALLED) ## no tenant's credentials reach another tenant: on an em
 test-localstack: $(INSTALLED) ## the end-to-end tests on LocalStack, and its functions by themselves (wants Python 3.12 or 3.13)
 	MESH_EMULATOR=localstack $(PYTEST) --timeout 300 tests/integration/localstack tests/integration/mesh/test_workers.py tests/localstack tests/e2e tests/mesh
 
-.PHONY: cycles-localstack
-cycles-localstack: $(INSTALLED) ## LocalStack up, deploy, find a user, down, ten times or CYCLES=N
-	@$(BIN)/python -m tests.localstack.cycles $(CYCLES)
-
 .PHONY: test-sam
 test-sam: $(INSTALLED) ## the functions by sam local, in containers (as root it gets itself a Docker engine)
 	$(PYTEST) tests/sam_local
 
-.PHONY: lint
-lint: $(INSTALLED) ## lint, format and types alone
-	$(BIN)/ruff check
-	$(BIN)/ruff format --check
-	$(BIN)/mypy $(TYPED)
-	@for app in functions/*/app.py; do $(BIN)/mypy $$app || exit 1; done
+##@ Measure it
 
 .PHONY: bench
 bench: up ## measure the running mesh and the poller, each figure beside its floor
@@ -81,6 +76,23 @@ bench: up ## measure the running mesh and the poller, each figure beside its flo
 	@$(BIN)/python tests/bench/poller.py
 	@$(BIN)/python -m tests.bench.kafka_security
 	@$(BIN)/python tests/bench/cold_start.py
+
+.PHONY: cycles-localstack
+cycles-localstack: $(INSTALLED) ## LocalStack up, deploy, find a user, down, ten times or CYCLES=N
+	@$(BIN)/python -m tests.localstack.cycles $(CYCLES)
+
+##@ Change it
+
+.PHONY: lint
+lint: $(INSTALLED) ## lint, format and types alone
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	@$(MAKE) --no-print-directory types
+
+.PHONY: types
+types: $(INSTALLED)
+	$(BIN)/mypy $(TYPED)
+	@for app in functions/*/app.py; do $(BIN)/mypy $$app || exit 1; done
 
 .PHONY: lock
 lock: $(INSTALLED) ## write what is derived: both uv.lock, the layers' requirements.txt, docs/openapi.json, events/

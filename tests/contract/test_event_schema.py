@@ -10,7 +10,7 @@ import users
 from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
-from tenant_auth.caller import TENANT
+from tenant_auth.identity import TENANT
 from users import events
 from users.events import PoisonRecordError, UserCreated, parse, user_created
 from users.model import NewUser, User, new_user

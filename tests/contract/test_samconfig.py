@@ -53,23 +53,30 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def transformed(folder: Path) -> Any:
     """Return, for an environment, its parameters and what SAM makes of the template."""
-    python = build.ensure_environment("sam") / "python"
 
     @cache
     def of(environment: str) -> tuple[dict[str, str], dict[str, Any]]:
-        done = subprocess.run(
-            [python, TRANSFORM, paths.TEMPLATE, paths.ROOT / "samconfig.toml", environment],
-            cwd=folder,
-            env={**build.base_environment(), "SAM_CLI_TELEMETRY": "0"},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        result = json.loads(done.stdout)
+        result = transform(environment, folder)
         return result["parameters"], result["template"]
 
     return of
+
+
+def transform(environment: str, folder: Path) -> dict[str, Any]:
+    """Return what transform.py prints, with the parameter files of a folder."""
+    done = subprocess.run(
+        [
+            build.ensure_environment("sam") / "python",
+            *(TRANSFORM, paths.TEMPLATE, paths.ROOT / "samconfig.toml", environment),
+        ],
+        cwd=folder,
+        env={**build.base_environment(), "SAM_CLI_TELEMETRY": "0"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return dict(json.loads(done.stdout))
 
 
 @pytest.fixture(scope="module")
@@ -141,6 +148,27 @@ def test_cfn_lint_finds_nothing_wrong_in_what_sam_makes_of_it(
         check=False,
     )
     assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("environment", REMOTE)
+@pytest.mark.parametrize("architecture", ["x86_64", "arm64"])
+def test_what_a_deployer_chose_is_built_and_deployed(
+    environment: str, architecture: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "infra" / "aws" / f"{environment}.yaml"
+    file.parent.mkdir(parents=True)
+    file.write_text(f"{EXAMPLE.read_text()}\nArchitecture: {architecture}\n")
+    result = transform(environment, tmp_path)
+    assert result["parameters"]["Architecture"] == architecture
+    assert set(result["layers"].values()) == {architecture}
+    of_resources = [
+        properties[name]
+        for resource in result["template"]["Resources"].values()
+        for properties in [resource.get("Properties", {})]
+        for name in ("Architectures", "CompatibleArchitectures")
+        if name in properties
+    ]
+    assert of_resources == [[{"Ref": "Architecture"}]] * 8  # of five functions and three layers
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)

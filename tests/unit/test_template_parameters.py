@@ -1,8 +1,11 @@
-"""What the template refuses is refused before anything is deployed, on an emulator that would take it too."""
+"""What the mesh gives the template; and what that refuses is refused before anything is deployed."""
+
+import platform
 
 import pytest
-from mesh.deployment import template_parameters
+from mesh.deployment import build, template_parameters
 from mesh.errors import MeshError
+from mesh.state import State
 
 from tests import sam
 
@@ -47,3 +50,19 @@ def test_given_what_is_not_allowed_when_checked_then_it_says_what_is(
     with pytest.raises(MeshError) as refused:
         template_parameters.check({**GOOD, name: value})
     assert said in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("machine", "architecture"),
+    [("x86_64", "x86_64"), ("AMD64", "x86_64"), ("aarch64", "arm64"), ("arm64", "arm64")],
+)
+def test_given_a_machine_when_deployed_to_then_functions_have_its_processor(
+    monkeypatch: pytest.MonkeyPatch, machine: str, architecture: str
+) -> None:
+    monkeypatch.setattr(platform, "machine", lambda: machine)
+    assert template_parameters.given(State())["Architecture"] == architecture
+    assert architecture in build.source_template()["Parameters"]["Architecture"]["AllowedValues"]
+
+
+def test_given_a_processor_by_name_when_deployed_then_it_is_that_one() -> None:
+    assert template_parameters.given(State(parameters={"Architecture": "arm64"}))["Architecture"] == "arm64"

@@ -65,7 +65,9 @@ def up_command(
     KAFKA_PASSWORD and KAFKA_ROOT_CA (a file) open such a Kafka.
     """
     from mesh.commands.up import Ports, up
+    from mesh.platforms import check
 
+    check()
     ports, parameters = Ports(aws_port, kafka_port, qdrant_port), _parameters(parameter or [])
     with lock():
         state = _with_progress(lambda progress: up(ports, parameters, progress, compose, emulator, broker))

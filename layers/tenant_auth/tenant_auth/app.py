@@ -15,9 +15,10 @@ from starlette.routing import Match
 from starlette.types import Message, Receive, Scope, Send
 
 from tenant_auth import gateway
-from tenant_auth.caller import AuthenticationError, KeysUnavailableError, current_caller
+from tenant_auth.caller import current_caller
 from tenant_auth.cors import with_cors
 from tenant_auth.dynamodb import TenantAccessError
+from tenant_auth.identity import AuthenticationError, KeysUnavailableError
 from tenant_auth.problems import Handler, answer, http_error, problem, responses, validation_error
 from tenant_auth.rate_limit import rate_limiter
 

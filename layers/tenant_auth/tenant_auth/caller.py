@@ -1,15 +1,16 @@
 """Who is calling. Only this module reads the Authorization header."""
 
 import re
-from typing import Annotated, NamedTuple
+from typing import Annotated
 
 from aws_lambda_powertools import Logger
 from fastapi import Depends, Request, Security
 from fastapi.security import HTTPBearer
 
+from tenant_auth.identity import TENANT as TENANT  # mesh.arguments asks here
+from tenant_auth.identity import AuthenticationError, Caller
 from tenant_auth.settings import settings
 
-TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _USER_PATTERN = r"[A-Za-z0-9._-]{1,128}"
 _SCHEME = "(?i:Bearer) +"  # RFC 9110, 11.1 and 11.4: in any case, and one space or more
 _DEV_TOKEN = re.compile(rf"{_SCHEME}(?P<tenant_id>{TENANT.pattern}):(?P<user_id>{_USER_PATTERN})", re.ASCII)
@@ -24,21 +25,6 @@ _SIGNED_TOKEN = re.compile(rf"{_SCHEME}({_SEGMENT}\.{_SEGMENT}\.{_SEGMENT})", re
 _MAX_LENGTH = 8 * 1024
 
 _logger = Logger()
-
-
-class Caller(NamedTuple):
-    """An authenticated user of a tenant."""
-
-    tenant_id: str
-    user_id: str
-
-
-class AuthenticationError(Exception):
-    """The request carries no token that this API accepts."""
-
-
-class KeysUnavailableError(Exception):
-    """No token can be verified now: the issuer's keys are not known."""
 
 
 def authenticate(authorization: str | None) -> Caller:

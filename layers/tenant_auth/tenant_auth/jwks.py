@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from jwt import PyJWK, PyJWTError
 
-from tenant_auth.caller import KeysUnavailableError
+from tenant_auth.identity import KeysUnavailableError
 
 FRESH_SECONDS = 300  # how long a key that the issuer took back may still be accepted
 PAUSE_SECONDS = 30  # between two requests: a flood of bad tokens shall not become a flood of requests

@@ -6,7 +6,7 @@ from typing import Any
 
 import jwt
 
-from tenant_auth.caller import TENANT, AuthenticationError, Caller
+from tenant_auth.identity import TENANT, AuthenticationError, Caller
 from tenant_auth.jwks import PublicKey, key_set
 from tenant_auth.settings import Settings
 

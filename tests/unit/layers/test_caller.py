@@ -6,7 +6,8 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tenant_auth.caller import AuthenticationError, Caller, authenticate
+from tenant_auth.caller import authenticate
+from tenant_auth.identity import AuthenticationError, Caller
 from tenant_auth.settings import settings
 
 TENANT_START = set(string.ascii_letters + string.digits)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from tenant_auth import jwks
-from tenant_auth.caller import KeysUnavailableError
+from tenant_auth.identity import KeysUnavailableError
 from tenant_auth.jwks import (
     FRESH_SECONDS,
     MAX_BYTES,
