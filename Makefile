@@ -32,8 +32,8 @@ down: $(INSTALLED) ## stop the mesh
 ##@ Test it
 
 .PHONY: test
-test: lint ## the gate: lint, format, types, and every test that has no lane of its own
-	$(PYTEST) $(PARALLEL) $(addprefix --ignore ,$(LANES))
+test: lint ## the gate: lint, format, types, and every test that has no lane of its own; prints what they cover
+	$(PYTEST) $(PARALLEL) $(if $(AGAIN),,--cov) $(addprefix --ignore ,$(LANES))
 
 .PHONY: test-mesh
 test-mesh: $(INSTALLED) ## meshes of their own: start, crash, ports, parameters, deploy

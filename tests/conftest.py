@@ -1,7 +1,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import is_hypothesis_test, settings
 from mesh import paths
 
 from tests import sam
@@ -23,6 +23,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return next(found, len(folders))
 
     for item in items:
+        # Measuring costs a third of the time: not where code runs elsewhere, or random examples repeat it.
+        if place(item) < len(folders) or is_hypothesis_test(getattr(item, "function", None)):
+            item.add_marker("no_cover")
         if place(item) < len(folders):
             item.add_marker(pytest.mark.xdist_group(SHARING[place(item)]))
     items.sort(key=place)

@@ -537,7 +537,8 @@ def test_given_a_good_token_when_a_character_is_dropped_or_added_then_it_is_refu
     good = GOOD[name]
     at = data.draw(st.integers(0, len(good) - 1))
     assert refused(good[:at] + good[at + 1 :])
-    assert refused(good[:at] + data.draw(st.sampled_from(BASE64URL + ".= \n")) + good[at:])
+    others = ".=\n" if at == 0 else ".= \n"  # a scheme may end in several spaces
+    assert refused(good[:at] + data.draw(st.sampled_from(BASE64URL + others)) + good[at:])
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
