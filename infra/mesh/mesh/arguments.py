@@ -11,14 +11,14 @@ _LARGEST_PAYLOAD = 6 * 1024 * 1024  # that Lambda takes
 
 def tenant(name: str) -> str:
     """Return the name of a tenant; MeshError if the API knows no tenant by such a name."""
-    from tenant_auth.caller import TENANT
+    from tenant_auth.identity import TENANT
 
     return _of_form(name, "tenant", TENANT)
 
 
 def user(name: str) -> str:
     """Return the name of a user; MeshError if the API refuses a token with it."""
-    from tenant_auth.signed_token import _SUBJECT as SUBJECT  # the one owner of its form
+    from tenant_auth.identity import SUBJECT
 
     return _of_form(name, "user", SUBJECT)
 

@@ -7,8 +7,7 @@ from aws_lambda_powertools import Logger
 from fastapi import Depends, Request, Security
 from fastapi.security import HTTPBearer
 
-from tenant_auth.identity import TENANT as TENANT  # mesh.arguments asks here
-from tenant_auth.identity import AuthenticationError, Caller
+from tenant_auth.identity import TENANT, AuthenticationError, Caller
 from tenant_auth.settings import settings
 
 _USER_PATTERN = r"[A-Za-z0-9._-]{1,128}"

@@ -4,6 +4,7 @@ import re
 from typing import NamedTuple
 
 TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+SUBJECT = re.compile(r"[!-~]{1,255}")  # of a signed token
 
 
 class Caller(NamedTuple):

@@ -6,11 +6,10 @@ from typing import Any
 
 import jwt
 
-from tenant_auth.identity import TENANT, AuthenticationError, Caller
+from tenant_auth.identity import SUBJECT, TENANT, AuthenticationError, Caller
 from tenant_auth.jwks import PublicKey, key_set
 from tenant_auth.settings import Settings
 
-_SUBJECT = re.compile(r"[!-~]{1,255}")
 _REFUSALS: dict[type[jwt.PyJWTError], str] = {
     jwt.InvalidSignatureError: "The token is not signed by a key that is accepted here.",
     jwt.ExpiredSignatureError: "The token has expired.",
@@ -35,7 +34,7 @@ def caller_of(token: str, settings: Settings) -> Caller:
         raise AuthenticationError(why) from error
     return Caller(
         tenant_id=_named(claims, settings.jwt_tenant_claim, TENANT),
-        user_id=_named(claims, settings.jwt_subject_claim, _SUBJECT),
+        user_id=_named(claims, settings.jwt_subject_claim, SUBJECT),
     )
 
 

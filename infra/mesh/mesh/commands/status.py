@@ -15,7 +15,7 @@ _STYLES = {"running": "green", "external": "cyan"}
 
 
 def report(state: State) -> dict[str, Any]:
-    """Return the mesh's state as data: see `mesh status --json` in the README."""
+    """Return the mesh's state as data: see `mesh status --json` in docs/mesh.md."""
     rows = [
         {
             "name": each.name,
