@@ -10,6 +10,8 @@ from tests import sam
 settings.register_profile("event-mesh", deadline=None)
 settings.load_profile("event-mesh")
 
+MEASURED = [paths.ROOT / "tests" / "unit" / folder for folder in ("functions", "layers")]
+
 # What one worker of pytest-xdist runs, since its tests share what was started for them: the slowest first.
 SHARING = ("e2e", "integration/layers", "integration/qdrant", "integration/kafka_esm")
 
@@ -23,8 +25,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return next(found, len(folders))
 
     for item in items:
-        # Measuring costs a third of the time: not where code runs elsewhere, or random examples repeat it.
-        if place(item) < len(folders) or is_hypothesis_test(getattr(item, "function", None)):
+        # Measuring costs a third of the time: not where nothing measured runs, or random examples repeat it.
+        measured = any(folder in item.path.parents for folder in MEASURED)
+        if not measured or is_hypothesis_test(getattr(item, "function", None)):
             item.add_marker("no_cover")
         if place(item) < len(folders):
             item.add_marker(pytest.mark.xdist_group(SHARING[place(item)]))
