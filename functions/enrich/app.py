@@ -40,7 +40,9 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> None:
     good, poison = sorted_out(batch(event))
     unindexed: list[Poison] = []
     if good:
-        open_model(), user_index()  # before the batch counts as begun: what fails here is no record's fault
+        # Before the batch counts as begun: what fails here is no record's fault.
+        open_model()
+        user_index()
         unindexed = attempts().process(good, index, context.get_remaining_time_in_millis, UnavailableError)
     dead_letters.send(poison)
     report(users=len(good) - len(unindexed), dead_letters=len(poison) + len(unindexed))
