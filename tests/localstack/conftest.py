@@ -1,7 +1,5 @@
 """LocalStack with our plugin, as `mesh up --emulator localstack` starts it."""
 
-import io
-import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -15,21 +13,11 @@ from mesh.deployment import build, localstack
 from mesh.errors import MeshError
 from mesh.state import Component
 
-from tests.mesh_home import mesh_home
+from tests.components import mesh_home, running, zipped
 
 __all__ = ["mesh_home"]
 
 Client = Callable[[str], Any]
-
-
-@contextmanager
-def running(component: Component) -> Iterator[str]:
-    """Yield a component's address once it answers, and stop it in the end."""
-    try:
-        components.wait_ready(component)
-        yield component.address
-    finally:
-        components.stop(component)
 
 
 @contextmanager
@@ -72,15 +60,6 @@ def qdrant(mesh_home: None) -> Iterator[str]:
         yield url
 
 
-def packed(**files: str) -> bytes:
-    """Return a zip of Python files; a double underscore in a name separates a folder."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for name, text in files.items():
-            archive.writestr(name.replace("__", "/") + ".py", text)
-    return buffer.getvalue()
-
-
 @pytest.fixture
 def deploy(client: Client) -> Callable[..., str]:
     """Deploys a function and returns its name."""
@@ -93,7 +72,7 @@ def deploy(client: Client) -> Callable[..., str]:
             Runtime=runtime,
             Role=role["Role"]["Arn"],
             Handler="app.handler",
-            Code={"ZipFile": packed(app=code)},
+            Code={"ZipFile": zipped(app=code)},
             **{"Timeout": 30, **properties},
         )
         if runtime == build.RUNTIME:

@@ -14,7 +14,8 @@ from kafka.admin import NewTopic
 from mesh.deployment import build
 from mesh.process import wait_until
 
-from tests.localstack.conftest import Client, packed
+from tests.components import zipped
+from tests.localstack.conftest import Client
 
 SECONDS = 60
 Deploy = Callable[..., str]
@@ -77,7 +78,7 @@ def test_after_a_timeout_or_a_crash_the_next_invocation_works(deploy: Deploy, in
 def test_layers_lie_over_each_other_in_their_order(client: Client, deploy: Deploy, invoke: Any) -> None:
     layers = [
         client("lambda").publish_layer_version(
-            LayerName=f"layer{number}", Content={"ZipFile": packed(**files)}
+            LayerName=f"layer{number}", Content={"ZipFile": zipped(**files)}
         )
         for number, files in enumerate(
             (
@@ -149,7 +150,7 @@ def test_new_code_answers_after_an_update(client: Client, deploy: Deploy, invoke
     name = deploy("def handler(event, context): return 'old'")
     assert invoke(name) == "old"
 
-    code = packed(app="def handler(event, context): return 'new'")
+    code = zipped(app="def handler(event, context): return 'new'")
     client("lambda").update_function_code(FunctionName=name, ZipFile=code)
     client("lambda").get_waiter("function_updated_v2").wait(FunctionName=name)
 

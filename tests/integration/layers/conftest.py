@@ -1,6 +1,6 @@
 """The layers' adapters against the components of the embedded mesh, each started once for all tests here."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
@@ -10,45 +10,35 @@ from kafka.admin import NewTopic
 from mesh import components, process
 from mesh.clients.aws import client
 from mesh.deployment import build, built_function
-from mesh.state import Component
 from qdrant_client import QdrantClient
 from vectors.collection import ensure_collection
 from vectors.settings import Settings as VectorsSettings
 
 from tests import sam
-from tests.mesh_home import mesh_home
+from tests.components import mesh_home, running
 
 __all__ = ["mesh_home"]
-
-
-def _running(start: Callable[[int], Component]) -> Iterator[Component]:
-    component = start(process.free_port())
-    try:
-        components.wait_ready(component)
-        yield component
-    finally:
-        components.stop(component)
 
 
 @pytest.fixture(scope="session")
 def aws(mesh_home: None) -> Iterator[str]:
     """The AWS endpoint."""
-    for component in _running(components.start_aws):
-        yield component.address
+    with running(components.start_aws(process.free_port())) as address:
+        yield address
 
 
 @pytest.fixture(scope="session")
 def kafka(mesh_home: None) -> Iterator[str]:
     """The bootstrap servers."""
-    for component in _running(components.start_kafka):
-        yield component.address
+    with running(components.start_kafka(process.free_port())) as address:
+        yield address
 
 
 @pytest.fixture(scope="session")
 def qdrant(mesh_home: None) -> Iterator[str]:
     """Qdrant's URL."""
-    for component in _running(components.start_qdrant):
-        yield component.address
+    with running(components.start_qdrant(process.free_port())) as address:
+        yield address
 
 
 @pytest.fixture(scope="session")

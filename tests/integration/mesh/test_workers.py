@@ -1,10 +1,8 @@
 """What bounds the workers of a function, on the emulator that MESH_EMULATOR names: number and memory."""
 
-import io
 import json
 import os
 import sys
-import zipfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -13,10 +11,12 @@ from uuid import uuid4
 import psutil
 import pytest
 from lambda_workers import places
-from mesh import components, paths, process
+from mesh import components, process
 from mesh.clients import aws
 from mesh.deployment import build
 from mesh.errors import MeshError
+
+from tests.components import lying_in, running, zipped
 
 EMULATOR = os.environ.get("MESH_EMULATOR", "ministack")
 HANDLER = """
@@ -43,20 +43,13 @@ Deploy = Callable[..., Invoke]
 
 @pytest.fixture(scope="module")
 def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    home = tmp_path_factory.mktemp("mesh")
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("LOGS", "DATA", "TEMPORARY"):
-            patch.setattr(paths, name, home / name.lower())
+    with lying_in(tmp_path_factory.mktemp("mesh")):
         try:
             components.install_emulator(EMULATOR)
         except MeshError as error:
             pytest.skip(str(error))
-        started = components.start_aws(process.free_port(), EMULATOR)
-        try:
-            components.wait_ready(started)
-            yield started.address
-        finally:
-            components.stop(started)
+        with running(components.start_aws(process.free_port(), EMULATOR)) as address:
+            yield address
 
 
 @pytest.fixture
@@ -87,14 +80,6 @@ def deploy(emulator: str) -> Deploy:
         return invoke
 
     return deploy
-
-
-def zipped(**files: str) -> bytes:
-    content = io.BytesIO()
-    with zipfile.ZipFile(content, "w") as archive:
-        for name, text in files.items():
-            archive.writestr(name.replace("__", "/") + ".py", text)
-    return content.getvalue()
 
 
 def test_workers_share_their_layers(emulator: str, deploy: Deploy) -> None:
