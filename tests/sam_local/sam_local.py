@@ -66,7 +66,7 @@ class SamLocal:
         command = [
             *("kafka-esm", "run", "--template", "template.yaml", "--endpoint-url", lambda_url),
             *("--parameter", f"KafkaBootstrapServers={status['kafka_bootstrap_servers']}"),
-            *("--parameter", "ConsumerGroupId=event-mesh.commands.sam"),
+            *("--parameter", "ConsumerGroupId=event-mesh.sam"),
             *("--health-port", health.rpartition(":")[2], "--max-concurrency", "1"),
         ]
         command[0] = str(Path(sys.executable).with_name(command[0]))

@@ -116,3 +116,8 @@ def test_given_no_such_log_when_asked_for_then_all_that_there_are_are_named(
     for each in ("kafka", "qdrant", "aws", "poller", "schedule", "build", "create_user", "enrich"):
         assert each in str(caught.value)
     assert ("No mesh is running" in str(caught.value)) == (not found.api_url)
+
+
+def test_given_a_choice_of_letters_when_replayed_then_the_group_that_remembers_it_keeps_its_name() -> None:
+    assert dead_letters.Choice().group == "event-mesh.dlq"  # renamed, everything would be replayed again
+    assert dead_letters.Choice("fatal", "acme").group == "event-mesh.dlq.reason=fatal.tenant=acme"

@@ -23,7 +23,7 @@ from mesh.errors import MeshError
 from mesh.kafka import kafka_access
 from mesh.state import State
 
-GROUP = "event-mesh.commands.dlq"
+GROUP = "event-mesh.dlq"
 _TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
 _FETCH_WAIT_MS = 100
 _SILENCE_SECONDS = 10
