@@ -7,7 +7,7 @@ INSTALLED := .venv/.installed
 LANES := tests/integration/kafka_esm tests/apache_kafka tests/distributions tests/faults tests/iam tests/localstack tests/mesh tests/sam_local
 TYPED := infra layers tests/apache_kafka tests/bench tests/distributions tests/e2e tests/faults tests/mesh bootstrap.py
 # Both processors: one worker has the mesh that the end-to-end tests share, the other the rest.
-PARALLEL := -n 2 --dist loadgroup --durations 20
+PARALLEL := -n 2 --durations 20
 # Lanes run side by side, each with a memory of what failed: AGAIN=--last-failed runs that alone.
 PYTEST = $(BIN)/pytest -o cache_dir=.mesh/cache/pytest/$@ $(AGAIN)
 
@@ -52,16 +52,24 @@ test-faults: $(INSTALLED) ## let every part of a mesh fail under load, and count
 	$(PYTEST) tests/faults
 
 .PHONY: test-kafka
-test-kafka: $(INSTALLED) ## a mesh on Apache Kafka, by SCRAM over TLS: faults, credentials, the end-to-end tests (wants Java 17 and Maven)
-	MESH_BROKER=apache-kafka-scram $(PYTEST) tests/apache_kafka tests/e2e/test_journey.py tests/e2e/test_dead_letters.py
+test-kafka: $(INSTALLED) ## a mesh on Apache Kafka, by SCRAM over TLS: faults and credentials (wants Java 17 and Maven)
+	MESH_BROKER=apache-kafka-scram $(PYTEST) tests/apache_kafka
+
+.PHONY: test-kafka-e2e
+test-kafka-e2e: $(INSTALLED) ## the end-to-end tests on that mesh
+	MESH_BROKER=apache-kafka-scram $(PYTEST) tests/e2e/test_journey.py tests/e2e/test_dead_letters.py
 
 .PHONY: test-iam
 test-iam: $(INSTALLED) ## no tenant's credentials reach another tenant: on an emulator that enforces IAM (wants cargo)
 	$(PYTEST) tests/iam
 
 .PHONY: test-localstack
-test-localstack: $(INSTALLED) ## the end-to-end tests on LocalStack, and its functions by themselves (wants Python 3.12 or 3.13)
-	MESH_EMULATOR=localstack $(PYTEST) --timeout 300 tests/integration/localstack tests/integration/mesh/test_workers.py tests/localstack tests/e2e tests/mesh
+test-localstack: $(INSTALLED) ## the end-to-end tests on LocalStack (wants Python 3.12 or 3.13)
+	MESH_EMULATOR=localstack $(PYTEST) --timeout 300 tests/e2e
+
+.PHONY: test-localstack-mesh
+test-localstack-mesh: $(INSTALLED) ## LocalStack's functions by themselves, and meshes of their own on it
+	MESH_EMULATOR=localstack $(PYTEST) --timeout 300 tests/integration/localstack tests/integration/mesh/test_workers.py tests/localstack tests/mesh
 
 .PHONY: test-sam
 test-sam: $(INSTALLED) ## the functions by sam local, in containers (as root it gets itself a Docker engine)

@@ -3,6 +3,7 @@ from typing import Any
 import pytest
 from hypothesis import is_hypothesis_test, settings
 from mesh import paths
+from xdist.scheduler import LoadScopeScheduling
 
 from tests import sam
 
@@ -29,9 +30,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         measured = any(folder in item.path.parents for folder in MEASURED)
         if not measured or is_hypothesis_test(getattr(item, "function", None)):
             item.add_marker("no_cover")
-        if place(item) < len(folders):
-            item.add_marker(pytest.mark.xdist_group(SHARING[place(item)]))
     items.sort(key=place)
+
+
+class _TogetherWhatShares(LoadScopeScheduling):
+    """One worker runs all tests of a folder that share something; the others go one by one to who is free.
+
+    By the path, as pytest-xdist 3.8 finds no xdist_group in the node ids of pytest 9.2.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        return next((folder for folder in SHARING if nodeid.startswith(f"tests/{folder}/")), nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    """Give tests to workers in the order in which they were collected."""
+    config.option.loadscopereorder = False
+    return _TogetherWhatShares(config, log)
 
 
 @pytest.fixture(scope="session")
