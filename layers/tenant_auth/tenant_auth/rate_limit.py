@@ -4,7 +4,7 @@ pk = TENANT#<tenant>   sk = RATE#<group>   tat = µs since 1970, expiresAt = s s
 
 The bucket is one number (GCRA): `tat`, when it is full again. A token costs `increment`, the time in which
 one flows in. A request for n tokens at `now` is admitted if tat <= latest = now + (burst - n) * increment,
-and then tat = max(tat, now) + n * increment. DynamoDB's expressions know no max(), so the write has two forms:
+and then tat = max(tat, now) + n * increment. DynamoDB's expressions know no max(): the write has two forms:
 
     in use   SET tat = tat + :cost    if :now < tat <= :latest
     full     SET tat = :now + :cost   if there is no tat, or tat <= :now
