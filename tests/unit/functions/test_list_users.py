@@ -26,9 +26,17 @@ def stored(tenant: str, count: int) -> list[str]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
             "users.store.new_users",
-            lambda tenant_id, news: [User(
-                **new.model_dump(), id=next(clock), tenant_id=tenant_id, created_at="2026-01-01T00:00:00Z",updated_at="2026-01-01T00:00:00Z", version=1
-            ) for new in news],
+            lambda tenant_id, news: [
+                User(
+                    **new.model_dump(),
+                    id=next(clock),
+                    tenant_id=tenant_id,
+                    created_at="2026-01-01T00:00:00Z",
+                    updated_at="2026-01-01T00:00:00Z",
+                    version=1,
+                )
+                for new in news
+            ],
         )
         for email in emails:
             store.create(tenant, _new(email))
