@@ -223,8 +223,8 @@ def test_given_two_tenants_when_they_import_the_same_with_the_same_key_then_each
 def test_given_what_the_store_could_not_take_when_imported_then_it_is_to_be_sent_again(
     import_users: Function, aws: DynamoFaults, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Users are stored by 33, each with three items: others hold up the first of them, till it is given up."""
-    monkeypatch.setattr("users.store.sleep", lambda _: None)
+    """Users are stored by 33, each with three items: others hold up the first of them."""
+    monkeypatch.setattr("users.store.transaction.sleep", lambda _: None)
     aws.answer("TransactionCanceledException", ["TransactionConflict", *["None"] * 98], times=9)
     sent = [entry(number) for number in range(34)]
     assert statuses(send(import_users, sent, **KEY)) == ["unavailable"] * 33 + ["created"]
