@@ -32,6 +32,7 @@ SETTINGS_OF: dict[str, type[BaseModel]] = {
     "users.idempotency": AddressSettings,  # users.model reads them when it is given a new user
     "users.publisher": UserEventsSettings,
     "users.dead_letters": DeadLetterSettings,
+    "users.operator.bounds": DeadLetterSettings,
     "vectors.index": VectorsSettings,
 }
 REQUIREMENTS = {
@@ -186,7 +187,9 @@ def test_producers_and_the_mapping_use_the_same_secrets() -> None:
         assert {name: variables[name] for name in secrets} == secrets
 
 
-@pytest.mark.parametrize("role", ["CreateUserRole", "RelayEventsRole", "EnrichRole"])
+@pytest.mark.parametrize(
+    "role", ["CreateUserRole", "RelayEventsRole", "EnrichRole", "ReindexRole", "DeleteTenantRole"]
+)
 def test_who_speaks_to_kafka_may_read_its_secrets_and_no_others(role: str) -> None:
     (secrets,) = [each for each in statements_of(role) if "secretsmanager" in each["Action"]]
     assert secrets["Action"] == "secretsmanager:GetSecretValue"

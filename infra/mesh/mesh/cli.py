@@ -22,6 +22,8 @@ app = typer.Typer(
     add_completion=False,
 )
 app.add_typer(dlq.app, name="dlq")
+tenant_app = typer.Typer(help="What an operator does to a tenant.", no_args_is_help=True)
+app.add_typer(tenant_app, name="tenant")
 console = Console(soft_wrap=True, highlight=False)
 errors = Console(stderr=True, soft_wrap=True, highlight=False)
 
@@ -161,7 +163,8 @@ def reindex_command(
 ) -> None:
     """Send every user of the table through the topic again, and wait until all are in the index.
 
-    After a change of the model, or the loss of Qdrant. What was interrupted goes on where it was.
+    After a change of the model, or the loss of Qdrant. What was interrupted goes on where it was. Of all
+    tenants, it also removes what keeps erased users from coming back, where nothing can bring them any more.
     """
     from mesh import arguments
     from mesh.commands import reindex
@@ -170,6 +173,30 @@ def reindex_command(
         arguments.tenant(tenant)
     with lock():
         reindex.run(load_running(), tenant, console)
+
+
+@tenant_app.command("delete")
+def tenant_delete_command(
+    tenant: Annotated[str, typer.Argument(metavar="TENANT", help="Which one.")],
+    force: Annotated[
+        bool, typer.Option("--force", help="Even if it still creates, and without a wait for its events.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Erase a tenant: its users, and all else that table and index hold of it.
+
+    What was interrupted goes on.
+    """
+    from mesh import arguments
+    from mesh.commands import tenant as tenants
+
+    tenant = arguments.tenant(tenant)
+    with lock():
+        state = load_running()
+        users = tenants.size(state, tenant)
+        if not yes:
+            typer.confirm(f"Erase {tenant} with its {users} users? Nothing brings them back.", abort=True)
+        tenants.delete(state, tenant, users, force, console)
 
 
 @app.command("import")
