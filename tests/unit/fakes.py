@@ -189,6 +189,8 @@ class DynamoFaults:
         self.requests.append(model.name)
         if self.down:
             raise EndpointConnectionError(endpoint_url="https://dynamodb.internal:8000")
-        if not self._errors or (self._errors[0]["CancellationReasons"] and "Transact" not in model.name):
+        if not self._errors:
+            return None
+        if self._errors[0]["Error"]["Code"].startswith("Transaction") and "Transact" not in model.name:
             return None
         return SimpleNamespace(status_code=400), self._errors.pop(0)
