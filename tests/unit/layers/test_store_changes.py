@@ -1,7 +1,6 @@
 """Users that change and go: each change is all of it or nothing, and of two at once none is lost."""
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from typing import Any
 
@@ -286,17 +285,6 @@ def test_given_a_change_in_between_when_erased_then_the_new_address_is_free_too(
     rival = interleaved(lambda: store.update(TENANT, alice.id, patch(email="new@x.dev")))
     assert announced(rival.delete(TENANT, alice.id)).version == 3
     assert items() == {}
-
-
-def test_given_many_changes_at_once_when_applied_then_none_is_lost(
-    store: UserStore, alice: User, pauses: list[float]
-) -> None:
-    changes = [{"name": "N"}, {"profile": "P"}, {"email": "e@x.dev"}]
-    with ThreadPoolExecutor(3) as pool:
-        done = list(pool.map(lambda fields: new_store().update(TENANT, alice.id, patch(**fields)), changes))
-    user = store.get(TENANT, alice.id)
-    assert (user.name, user.profile, user.email, user.version) == ("N", "P", "e@x.dev", 4)
-    assert sorted(each.user.version for each in done) == [2, 3, 4]
 
 
 def test_given_a_lost_answer_when_changed_then_the_very_same_transaction_is_sent_again(
