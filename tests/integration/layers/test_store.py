@@ -2,13 +2,14 @@
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from uuid import uuid4
 
 import pytest
 from mesh.clients.aws import client
 from mesh.deployment import build
-from users.errors import EmailTakenError, UnavailableError
-from users.model import NewUser
+from users.errors import EmailTakenError, NotFoundError, UnavailableError
+from users.model import NewUser, UserPatch
 from users.outbox import Outbox
 from users.store import UserStore
 
@@ -101,3 +102,50 @@ def test_the_tenants_of_all_users_are_listed(store: UserStore, tenant: str) -> N
     store.create(tenant, NewUser(email="a@x.dev", name="A"))
 
     assert list(store.tenants()).count(tenant) == 1
+
+
+def test_of_many_concurrent_updates_none_is_lost(store: UserStore, tenant: str) -> None:
+    user = store.create(tenant, NewUser(email="many@x.dev", name="Many")).user
+    patches = [UserPatch(name="N"), UserPatch(profile="P"), UserPatch(email="e@x.dev")]
+
+    with ThreadPoolExecutor(3) as pool:
+        changed = list(pool.map(lambda patch: store.update(tenant, user.id, patch).user, patches))
+
+    now = store.get(tenant, user.id)
+    assert (now.name, now.profile, now.email, now.version) == ("N", "P", "e@x.dev", 4)
+    assert sorted(each.version for each in changed) == [2, 3, 4]
+    assert store.by_email(tenant, "many@x.dev") is None
+
+
+def test_of_updates_and_an_erasure_at_once_the_erasure_wins_and_the_address_is_free(
+    store: UserStore, tenant: str
+) -> None:
+    user = store.create(tenant, NewUser(email="gone@x.dev", name="Gone")).user
+
+    def update(number: int) -> None:
+        with suppress(NotFoundError):
+            store.update(tenant, user.id, UserPatch(email=f"gone{number}@x.dev"))
+
+    with ThreadPoolExecutor(4) as pool:
+        updates = [pool.submit(update, number) for number in range(3)]
+        pool.submit(store.delete, tenant, user.id).result()
+        for each in updates:
+            each.result()
+
+    assert store.page(tenant, 9).users == []
+    emails = ["gone@x.dev", *(f"gone{number}@x.dev" for number in range(3))]
+    assert [store.create(tenant, NewUser(email=email, name="New")).user.version for email in emails] == [
+        1
+    ] * 4
+
+
+def test_a_hundred_users_are_imported_but_for_those_whose_address_is_taken(
+    store: UserStore, tenant: str
+) -> None:
+    store.create(tenant, NewUser(email="u7@x.dev", name="Seven"))
+    news = [NewUser(email=f"U{number}@x.dev", name="U") for number in range(100)]
+
+    outcomes = store.create_all(tenant, news)
+
+    assert [place for place, each in enumerate(outcomes) if isinstance(each, EmailTakenError)] == [7]
+    assert len(store.page(tenant, 100).users) == 100

@@ -46,9 +46,11 @@ def test_given_a_new_user_when_created_then_the_answer_is_the_user(create_user: 
     answer = create(create_user)
     user = answer.json
     assert answer.status == 201
-    assert user.keys() == {"id", "tenantId", "email", "name", "profile", "createdAt"}
+    assert user.keys() == {"id", "tenantId", "email", "name", "profile", "createdAt", "updatedAt", "version"}
     assert {**user, **ALICE, "tenantId": "tenant-a"} == user
+    assert user["updatedAt"] == user["createdAt"]
     assert user["createdAt"].endswith("Z")
+    assert user["version"] == 1
     assert answer.headers["content-type"] == "application/json"
     assert not answer.is_base64
 
@@ -77,7 +79,9 @@ def test_given_a_new_user_when_created_then_the_event_is_on_the_topic_of_the_tem
     (record,) = kafka.records
     assert record.topic == "user.events"
     assert record.key == f"tenant-a:{user['id']}".encode()
-    assert json.loads(record.value) == {name: user[name] for name in user if name != "createdAt"}
+    assert json.loads(record.value) == {
+        name: user[name] for name in user if name not in ("createdAt", "updatedAt")
+    }
 
 
 def test_given_a_traceparent_when_created_then_the_event_carries_it(
@@ -177,7 +181,7 @@ def test_given_conflicting_transactions_when_created_then_it_is_tried_again(
 def test_given_endless_conflicts_when_created_then_503(
     create_user: Function, aws: DynamoFaults, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("users.store.sleep", lambda _: None)
+    monkeypatch.setattr("users.store.transaction.sleep", lambda _: None)
     aws.answer("TransactionCanceledException", ["TransactionConflict", "None"], times=100)
     assert create(create_user).problem(503)
 
@@ -324,7 +328,7 @@ def test_given_an_unforeseen_error_while_publishing_when_created_then_201_and_th
     def broken(*_: object) -> None:
         raise RuntimeError
 
-    monkeypatch.setattr("users.publisher.Publisher.publish", broken)
+    monkeypatch.setattr("users.publisher.Publisher.publish_all", broken)
     assert create(create_user).status == 201
     assert "RuntimeError" in create_user.logs(message="event left to the relay")[0]["exception"]
     assert len(outbox()) == 1
@@ -339,6 +343,71 @@ def test_given_a_key_when_the_request_is_sent_again_then_the_answer_is_the_same_
     assert first.headers["location"] == second.headers["location"]
     assert len(kafka.records) == 1
     assert listed(cold_start) == [ALICE["email"]]
+
+
+def kept() -> dict[str, Any]:
+    """Return what is kept for the one request that came with a key."""
+    items = boto3.client("dynamodb").scan(TableName=sam.TABLE_NAME)["Items"]
+    [item] = [item for item in items if item["sk"]["S"].startswith("IDEMPOTENCY")]
+    return item
+
+
+def users_of(function: Function) -> Any:
+    """Return the store as the function has it."""
+    return function.module.UserStore(boto3.client("dynamodb"), sam.TABLE_NAME)
+
+
+def test_given_a_key_when_created_then_what_is_kept_holds_no_person(create_user: Function) -> None:
+    user = create(create_user, json=ALICE, headers=KEY).json
+    assert json.loads(kept()["data"]["S"]) == {"id": user["id"]}
+    assert not [text for text in ("alice", "Alice", "bread") if text in str(kept())]
+
+
+def test_given_a_user_that_changed_when_its_request_is_sent_again_then_it_is_as_it_is_now(
+    create_user: Function, kafka: FakeKafka
+) -> None:
+    user = create(create_user, json=ALICE, headers=KEY).json
+    from users.model import UserPatch
+
+    users_of(create_user).update("tenant-a", user["id"], UserPatch(email="new@x.dev", name="Bob"))
+    again = create(create_user, json=ALICE, headers=KEY)
+    assert (again.status, again.json["id"], again.json["version"]) == (201, user["id"], 2)
+    assert (again.json["email"], again.json["name"]) == ("new@x.dev", "Bob")
+    assert len(kafka.records) == 1
+
+
+def test_given_a_user_that_was_erased_when_its_request_is_sent_again_then_410_and_it_stays_erased(
+    create_user: Function, cold_start: ColdStart
+) -> None:
+    user = create(create_user, json=ALICE, headers=KEY).json
+    users_of(create_user).delete("tenant-a", user["id"])
+    create(create_user, json=ALICE, headers=KEY).problem(410)
+    assert listed(cold_start) == []
+
+
+def test_given_an_answer_that_an_older_mesh_kept_when_sent_again_then_it_is_answered(
+    create_user: Function, kafka: FakeKafka
+) -> None:
+    user = create(create_user, json=ALICE, headers=KEY).json
+    old = {name: user[name] for name in user if name not in ("updatedAt", "version")}
+    item = {**kept(), "data": {"S": json.dumps(old)}}
+    boto3.client("dynamodb").put_item(TableName=sam.TABLE_NAME, Item=item)
+    again = create(create_user, json=ALICE, headers=KEY)
+    assert (again.status, again.json) == (201, user)
+    users_of(create_user).delete("tenant-a", user["id"])
+    create(create_user, json=ALICE, headers=KEY).problem(410)
+
+
+def test_given_dynamodb_fails_to_read_the_user_when_its_request_is_sent_again_then_503(
+    create_user: Function, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create(create_user, json=ALICE, headers=KEY)
+
+    def broken(*_: object) -> None:
+        raise create_user.module.UnavailableError
+
+    monkeypatch.setattr(create_user.module.UserStore, "get", broken)
+    create(create_user, json=ALICE, headers=KEY).problem(503)
 
 
 def test_given_a_key_when_it_comes_with_another_body_then_422(
@@ -399,7 +468,7 @@ def test_given_a_failed_request_when_sent_again_with_its_key_then_it_is_tried_ag
 ) -> None:
     create(create_user, json=ALICE)  # the tenant is known from here on
     body = {**ALICE, "email": "b@x.dev"}
-    monkeypatch.setattr("users.store.sleep", lambda _: None)
+    monkeypatch.setattr("users.store.transaction.sleep", lambda _: None)
     aws.answer("TransactionCanceledException", ["TransactionConflict", "None"], times=9)
     create(create_user, json=body, headers=KEY).problem(503)
     assert create(create_user, json=body, headers=KEY).status == 201

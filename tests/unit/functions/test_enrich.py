@@ -34,7 +34,7 @@ def event(name: str) -> dict[str, Any]:
 
 TWO_PARTITIONS = event("two_partitions.json")
 POISON = event("poison_between_good.json")
-REASONS = ["not-json", "no-value", "tenant-mismatch", "no-key", "wrong-schema"]
+REASONS = ["not-json", "unknown-type", "tenant-mismatch", "no-key", "wrong-schema"]
 
 
 def test_given_two_partitions_when_enriched_then_each_user_is_a_point_of_its_tenant(
@@ -49,6 +49,7 @@ def test_given_two_partitions_when_enriched_then_each_user_is_a_point_of_its_ten
             "email": "alice@tenant-a.dev",
             "name": "Alice Chen",
             "profile": "machine learning engineer",
+            "version": 1,
         },
         "cb5044f7-27a0-5579-9a61-8188717da3d8": {
             "key": "tenant-b:123",
@@ -57,6 +58,7 @@ def test_given_two_partitions_when_enriched_then_each_user_is_a_point_of_its_ten
             "email": "bob@tenant-b.dev",
             "name": "Bob Okafor",
             "profile": "pastry chef",
+            "version": 1,
         },
         "ca560dff-9d7b-5aca-a6a1-4a09af3f9613": {
             "key": "tenant-a:124",
@@ -65,6 +67,7 @@ def test_given_two_partitions_when_enriched_then_each_user_is_a_point_of_its_ten
             "email": "zoë@tenant-a.dev",
             "name": "Zoë Müller",
             "profile": "Kinderärztin · pediatric nurse",
+            "version": 1,
         },
     }
 
@@ -252,8 +255,8 @@ def test_given_the_collection_is_lost_when_enriched_then_it_raises_and_the_next_
 def test_given_more_poison_than_is_sent_at_once_when_enriched_then_all_of_it_is_sent(
     enrich: Function, kafka: FakeKafka
 ) -> None:
-    tombstone = user_created(ALICE)._replace(value=None)
-    enrich.invoke(delivered(*[tombstone] * 2_500))
+    spoilt = user_created(ALICE)._replace(value=b"")
+    enrich.invoke(delivered(*[spoilt] * 2_500))
     offsets = [int(dict(letter.headers)["dlq-offset"]) for letter in kafka.records]
     assert offsets == list(range(2_500))
     assert len(kafka.producers) == 1

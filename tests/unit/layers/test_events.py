@@ -5,7 +5,16 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from users.events import PoisonRecordError, Reason, parse, user_created
+from users.events import (
+    PoisonRecordError,
+    Reason,
+    Record,
+    UserDeleted,
+    parse,
+    user_created,
+    user_deleted,
+    user_updated,
+)
 from users.model import User
 
 from tests.people import ALICE
@@ -22,6 +31,8 @@ users = st.builds(
             "name": texts.filter(bool),
             "profile": texts,
             "createdAt": st.just("2026-01-01T00:00:00Z"),
+            "updatedAt": st.just("2026-01-01T00:00:00Z"),
+            "version": st.integers(1, 2**53 - 1),
         }
     ),
 )
@@ -31,7 +42,7 @@ users = st.builds(
 def test_given_a_user_when_announced_and_read_then_it_is_the_same(user: User) -> None:
     record = user_created(user)
     event = parse(*record)
-    assert event.model_dump() == user.model_dump(exclude={"created_at"})
+    assert event.model_dump() == user.model_dump(exclude={"created_at", "updated_at"})
     assert record.key == f"{user.tenant_id}:{user.id}".encode()
 
 
@@ -68,7 +79,10 @@ def test_given_a_record_that_is_no_event_when_read_then_it_is_poison_of_its_kind
 
 def test_given_the_kinds_of_poison_when_counted_then_every_reason_that_a_record_can_have_is_there() -> None:
     assert len(KINDS) >= 20
-    assert {kind.reason for kind in KINDS.values()} == set(Reason) - {Reason.REFUSED, Reason.FATAL}
+    assert {kind.reason for kind in KINDS.values()} == set(Reason) - {
+        *(Reason.REFUSED, Reason.FATAL),
+        Reason.NO_VALUE,
+    }
 
 
 def test_given_what_the_contract_does_not_need_when_read_then_it_may_be_missing_or_repeated() -> None:
@@ -117,3 +131,101 @@ def test_given_a_property_by_its_python_name_when_read_then_it_is_poison() -> No
     value = record.value.replace(b'"tenantId"', b'"tenant_id"')
     with pytest.raises(PoisonRecordError, match="tenantId"):
         parse(record.key, value, record.headers)
+
+
+@given(user=users)
+def test_given_a_change_when_announced_and_read_then_it_is_the_user_as_it_is_now(user: User) -> None:
+    event = parse(*user_updated(user))
+    assert event
+    assert event.model_dump() == user.model_dump(exclude={"created_at", "updated_at"})
+
+
+@given(user=users)
+def test_given_an_erasure_when_announced_and_read_then_it_names_no_person(user: User) -> None:
+    record = user_deleted(user.tenant_id, user.id, user.version)
+    event = parse(*record)
+    assert isinstance(event, UserDeleted)
+    assert event.model_dump() == {"id": user.id, "tenant_id": user.tenant_id, "version": user.version}
+    assert record.key == user_created(user).key
+
+
+def test_given_an_event_from_before_versions_when_read_then_it_is_version_1() -> None:
+    key, value, headers = user_created(ALICE)
+    assert value
+    before = value.replace(b',"version":1', b"")
+    assert before != value
+    assert parse(key, before, headers) == parse(key, value, headers)
+
+
+DELETED = user_deleted("tenant-a", 123, 2)
+UPDATED = user_updated(ALICE)
+ANOTHER = b'{"id":124,"tenantId":"tenant-a","version":2}'
+ANOTHERS = b'{"id":123,"tenantId":"tenant-x","version":2}'
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_given_a_change_with_one_thing_wrong_when_read_then_it_is_poison_of_its_kind(kind: str) -> None:
+    spoil, reason = KINDS[kind]
+    with pytest.raises(PoisonRecordError) as poison:
+        parse(*spoil(UPDATED))
+    assert poison.value.reason == reason
+
+
+@pytest.mark.parametrize(
+    ("record", "reason"),
+    [
+        (DELETED._replace(key=None), Reason.NO_KEY),
+        (DELETED._replace(key=b"123"), Reason.WRONG_KEY),
+        (DELETED._replace(key=b"tenant-x:123"), Reason.TENANT_MISMATCH),
+        (DELETED._replace(key=b"tenant-a:124"), Reason.ID_MISMATCH),
+        (DELETED._replace(value=ANOTHER), Reason.ID_MISMATCH),
+        (DELETED._replace(value=ANOTHERS), Reason.TENANT_MISMATCH),
+        (DELETED._replace(value=b"{}"), Reason.WRONG_SCHEMA),
+        (DELETED._replace(value=b""), Reason.NOT_JSON),
+        (KINDS["a tenant header of another tenant"].spoil(DELETED), Reason.TENANT_MISMATCH),
+        (
+            UPDATED._replace(headers=DELETED.headers, value=b'{"id":123,"tenantId":"tenant-a"}'),
+            Reason.WRONG_SCHEMA,
+        ),
+    ],
+)
+def test_given_an_erasure_with_one_thing_wrong_when_read_then_nobody_is_erased(
+    record: Record, reason: Reason
+) -> None:
+    with pytest.raises(PoisonRecordError) as poison:
+        parse(*record)
+    assert poison.value.reason == reason
+
+
+def typed(event_type: bytes) -> list[tuple[str, bytes]]:
+    return [(name, event_type if name == "ce_type" else value) for name, value in UPDATED.headers]
+
+
+@pytest.mark.parametrize("headers", [[], DELETED.headers, UPDATED.headers, [("ce_tenantid", b"tenant-a")]])
+def test_given_a_tombstone_when_read_then_it_is_passed_over(headers: list[tuple[str, bytes]]) -> None:
+    assert parse(b"tenant-a:123", None, headers) is None
+
+
+def test_given_a_tombstone_without_a_key_when_read_then_it_is_poison() -> None:
+    with pytest.raises(PoisonRecordError) as poison:
+        parse(None, None, [])
+    assert poison.value.reason == Reason.NO_KEY
+
+
+@pytest.mark.parametrize(
+    "event_type", [b"user.merged", b"user.signed_in", b"user.created.v2", b"user.e-mailed"]
+)
+@pytest.mark.parametrize("value", [b"", b"\xff", b"{}", ANOTHERS])
+def test_given_a_type_that_a_newer_mesh_has_when_read_then_it_is_passed_over(
+    event_type: bytes, value: bytes
+) -> None:
+    assert parse(b"tenant-a:123", value, typed(event_type)) is None
+
+
+@pytest.mark.parametrize(
+    "event_type", [b"", b"user", b"user.", b"user.CREATED", b"user.created ", b"users.created"]
+)
+def test_given_a_type_of_another_form_when_read_then_it_is_poison(event_type: bytes) -> None:
+    with pytest.raises(PoisonRecordError) as poison:
+        parse(UPDATED.key, UPDATED.value, typed(event_type))
+    assert poison.value.reason == Reason.UNKNOWN_TYPE

@@ -1,6 +1,7 @@
 """A user: what is accepted, and the id that it gets."""
 
 from collections.abc import Iterator
+from random import SystemRandom
 from types import SimpleNamespace
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
-from users.model import NewUser, User, new_user, unique_email
+from users.model import NewUser, User, UserPatch, new_users, unique_email
 from users.settings import AddressSettings
 
 EPOCH_2024_MS = 1_704_067_200_000
@@ -25,8 +26,9 @@ def make(email: str = "alice@tenant-a.dev", name: str = "Alice", **more: Any) ->
 def made_at(milliseconds: int, bits: int) -> User:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("users.model.time", SimpleNamespace(time_ns=lambda: milliseconds * 1_000_000))
-        patch.setattr("users.model.secrets", SimpleNamespace(randbits=lambda count: bits % 2**count))
-        return new_user("tenant-a", make())
+        patch.setattr(SystemRandom, "sample", lambda _, population, count: [population[bits]])
+        [user] = new_users("tenant-a", [make()])
+    return user
 
 
 @given(address=addresses.filter(lambda address: "xn--" not in address and "--" not in address))
@@ -214,3 +216,60 @@ def test_given_the_same_millisecond_when_users_are_made_then_random_bits_tell_th
 def test_given_a_time_when_a_user_is_made_then_it_was_created_then() -> None:
     user = made_at(1_763_800_000_015, 0)
     assert user.model_dump(mode="json", by_alias=True)["createdAt"] == "2025-11-22T08:26:40.015000Z"
+
+
+@pytest.mark.parametrize("count", [0, 1, 33, 4096])
+def test_given_many_users_when_made_at_once_then_their_ids_differ_and_grow(count: int) -> None:
+    users = new_users("tenant-a", [make()] * count)
+    ids = [user.id for user in users]
+    assert ids == sorted(set(ids))
+    assert len(ids) == count
+    assert {user.version for user in users} <= {1}
+    assert all(user.updated_at == user.created_at for user in users)
+
+
+@pytest.mark.parametrize(
+    ("patch", "changed"),
+    [
+        ({}, {}),
+        ({"name": " Bob "}, {"name": "Bob"}),
+        ({"profile": "sings"}, {"profile": "sings"}),
+        ({"profile": None}, {"profile": ""}),
+        ({"email": "b@x.dev", "profile": ""}, {"email": "b@x.dev", "profile": ""}),
+    ],
+)
+def test_given_a_patch_when_applied_then_it_changes_what_it_names(
+    patch: dict[str, Any], changed: dict[str, Any]
+) -> None:
+    [user] = new_users("tenant-a", [make(profile="bakes")])
+    assert UserPatch.model_validate(patch).applied(user) == user.model_copy(update=changed)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        *[("email", value) for value in (None, "", "alice", "ada@corp.local", 1, f"{'a' * 250}@x.dev")],
+        *[("name", value) for value in (None, "", " ", "\u200b", "A\0", "n" * 201, ["A"])],
+        *[("profile", value) for value in ("\x1b[2J", "p" * 2001, 1.5)],
+        *[(field, 1) for field in ("id", "tenantId", "tenant_id", "version", "createdAt", "updatedAt", "x")],
+    ],
+)
+def test_given_what_no_user_can_be_when_patched_then_it_is_refused_by_its_field(
+    field: str, value: object
+) -> None:
+    with pytest.raises(ValidationError) as refused:
+        UserPatch.model_validate({field: value})
+    assert [error["loc"] for error in refused.value.errors()] == [(field,)]
+
+
+@pytest.mark.parametrize("patch", [None, [], "name", 1])
+def test_given_a_patch_that_is_no_object_when_read_then_it_is_refused(patch: object) -> None:
+    with pytest.raises(ValidationError):
+        UserPatch.model_validate(patch)
+
+
+@pytest.mark.parametrize("field", ["email", "name", "profile"])
+def test_given_a_field_when_described_then_a_patch_has_the_rules_of_a_new_user(field: str) -> None:
+    new, patch = (model.model_json_schema()["properties"][field] for model in (NewUser, UserPatch))
+    described = {name: value for name, value in new.items() if name != "default"}
+    assert described.items() <= (patch["anyOf"][0] | patch if "anyOf" in patch else patch).items()

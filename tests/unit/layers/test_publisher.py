@@ -1,12 +1,15 @@
 """One producer, made on first use and made anew after an error."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from kafka import KafkaProducer
+from users import publisher as publishers
 from users.errors import UnavailableError
 from users.events import Record, user_created
-from users.publisher import Publisher
+from users.outbox import Event
+from users.publisher import Publisher, announce
 
 from tests.people import ALICE
 from tests.unit.fakes import FakeKafka
@@ -87,3 +90,84 @@ def test_given_no_broker_when_many_are_published_then_it_is_asked_once(
 
 def test_given_a_publisher_that_never_sent_when_closed_then_it_is_well(publisher: Publisher) -> None:
     publisher.close()
+
+
+class Outbox:
+    """Keeps what was removed from it; it can be down."""
+
+    def __init__(self) -> None:
+        self.removed: list[Event] = []
+        self.down = False
+
+    def remove(self, events: list[Event]) -> None:
+        if self.down:
+            raise UnavailableError("DynamoDB did not remove the events.")
+        self.removed += events
+
+
+@pytest.fixture
+def outbox(publisher: Publisher, monkeypatch: pytest.MonkeyPatch) -> Iterator[Outbox]:
+    monkeypatch.setattr(publishers, "event_publisher", lambda: publisher)
+    publishers._breaker.close()
+    yield Outbox()
+    publishers._breaker.close()
+
+
+@pytest.fixture
+def left(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
+    """The events that were left to the relay, and why."""
+    told: list[tuple[str, str]] = []
+    monkeypatch.setattr(
+        publishers._logger, "warning", lambda _, event_id, reason, **__: told.append((event_id, reason))
+    )
+    return told
+
+
+def events(count: int) -> list[Event]:
+    records = [user_created(ALICE.model_copy(update={"id": number})) for number in range(1, count + 1)]
+    return [Event("tenant-a", record) for record in records]
+
+
+def test_given_many_events_when_announced_then_they_are_sent_by_one_producer_and_leave_the_outbox(
+    outbox: Outbox, broker: FakeKafka, left: list[tuple[str, str]]
+) -> None:
+    many = events(100)
+    announce(outbox, *many)
+    assert [record.key for record in broker.records] == [event.record.key for event in many]
+    assert (outbox.removed, left, len(broker.producers)) == (many, [], 1)
+
+
+def test_given_no_events_when_announced_then_nothing_connects(outbox: Outbox, broker: FakeKafka) -> None:
+    announce(outbox)
+    assert broker.connections == 0
+
+
+def test_given_some_are_not_acknowledged_when_announced_then_only_they_are_left_to_the_relay(
+    outbox: Outbox, broker: FakeKafka, left: list[tuple[str, str]]
+) -> None:
+    many = events(3)
+    broker.refuses = {b"tenant-a:2"}
+    announce(outbox, *many)
+    assert outbox.removed == [many[0], many[2]]
+    [(event_id, reason)] = left
+    assert event_id == many[1].id
+    assert "Kafka did not acknowledge" in reason
+
+
+def test_given_kafka_failed_when_more_are_announced_then_it_is_not_asked_and_all_are_left(
+    outbox: Outbox, broker: FakeKafka, left: list[tuple[str, str]]
+) -> None:
+    broker.fails_to = "connect"
+    for _ in range(3):
+        announce(outbox, *events(2))
+    assert (broker.connections, outbox.removed, len(left)) == (1, [], 6)
+    assert "a moment ago" in left[-1][1]
+
+
+def test_given_the_outbox_is_down_when_announced_then_what_stays_in_it_is_told(
+    outbox: Outbox, broker: FakeKafka, left: list[tuple[str, str]]
+) -> None:
+    outbox.down = True
+    many = events(2)
+    announce(outbox, *many)
+    assert (len(broker.records), [event_id for event_id, _ in left]) == (2, [event.id for event in many])
