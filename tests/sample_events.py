@@ -32,6 +32,8 @@ def sample_events() -> dict[str, dict[str, Any]]:
             "GET", "/ai/users/search", token=_TOKEN, query={"query": "someone who makes loaves"}
         ),
         "enrich": delivered(_created(ALICE.model_copy(update=_ADA))),
+        "reindex": {"tenant": "tenant-a"},
+        "delete_tenant": {"tenant": "tenant-a", "force": False},
         "relay_events": schedule.event() | {"id": _FIXED["ce_id"].decode(), "time": "2026-01-01T00:00:00Z"},
     }
 

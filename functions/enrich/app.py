@@ -72,7 +72,7 @@ def sorted_out(records: Iterable[Received]) -> tuple[list[Good], list[Poison]]:
 def index(good: Sequence[Good]) -> list[Poison]:
     """Make users searchable, with one embedding call and one upsert; return those that Qdrant refuses."""
     vectors = embed([text_of(user) for _, user in good])
-    refused = user_index().upsert(
+    refused = user_index().write(
         [entry(user, vector) for (_, user), vector in zip(good, vectors, strict=True)]
     )
     error = PoisonRecordError(Reason.REFUSED, "the vector store refuses the user")
@@ -93,4 +93,4 @@ def text_of(user: UserChanged) -> str:
 
 def entry(user: UserChanged, vector: list[float]) -> Entry:
     """Return the index entry of a user."""
-    return Entry(user.tenant_id, user.id, user.email, user.name, user.profile, vector)
+    return Entry(user.tenant_id, user.id, user.email, user.name, user.profile, vector, 1)

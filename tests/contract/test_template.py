@@ -32,6 +32,7 @@ SETTINGS_OF: dict[str, type[BaseModel]] = {
     "users.attempts": StoreSettings,
     "users.publisher": UserEventsSettings,
     "users.dead_letters": DeadLetterSettings,
+    "users.operator.bounds": DeadLetterSettings,
     "vectors.index": VectorsSettings,
 }
 GIVEN_ADDRESSES = ["create_user", "import_users", "update_user"]  # users.model asks which it may take
@@ -196,7 +197,10 @@ def test_producers_and_the_mapping_use_the_same_secrets() -> None:
         assert {name: variables[name] for name in secrets} == secrets
 
 
-@pytest.mark.parametrize("role", [f"{each}Role" for each in (*PRODUCERS, "RelayEvents", "Enrich")])
+OTHERS_AT_KAFKA = ("RelayEvents", "Enrich", "Reindex", "DeleteTenant")
+
+
+@pytest.mark.parametrize("role", [f"{each}Role" for each in (*PRODUCERS, *OTHERS_AT_KAFKA)])
 def test_who_speaks_to_kafka_may_read_its_secrets_and_no_others(role: str) -> None:
     (secrets,) = [each for each in statements_of(role) if "secretsmanager" in each["Action"]]
     assert secrets["Action"] == "secretsmanager:GetSecretValue"

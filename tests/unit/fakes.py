@@ -11,7 +11,7 @@ import httpx
 import numpy as np
 from botocore.exceptions import EndpointConnectionError
 from kafka.errors import KafkaConnectionError, KafkaTimeoutError
-from qdrant_client import QdrantClient
+from qdrant_client import QdrantClient, models
 from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedResponse
 
 DIMENSION = 384
@@ -94,6 +94,7 @@ class FakeQdrant:
         self.memory = QdrantClient(":memory:")
         self.requests: list[Request] = []
         self.down = False
+        self.version = "1.20.0"
         self.refuses: dict[str, int] = {}
         self.options: dict[str, Any] = {}
 
@@ -113,7 +114,7 @@ class FakeQdrant:
         return {str(point.id): point.payload or {} for point in points}
 
     def __getattr__(self, operation: str) -> Callable[..., Any]:
-        method = getattr(self.memory, operation)
+        method = self._about if operation == "info" else getattr(self.memory, operation)
 
         def request(*arguments: Any, **options: Any) -> Any:
             self.requests.append(Request(operation, arguments, options))
@@ -128,6 +129,9 @@ class FakeQdrant:
                 raise http_error(404, str(error)) from None
 
         return request
+
+    def _about(self) -> models.VersionInfo:
+        return models.VersionInfo(title="qdrant", version=self.version)
 
 
 def http_error(status: int, text: str = "") -> UnexpectedResponse:

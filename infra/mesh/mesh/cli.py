@@ -4,6 +4,7 @@ import json
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Literal, NoReturn, TypeVar
 
@@ -21,6 +22,8 @@ app = typer.Typer(
     add_completion=False,
 )
 app.add_typer(dlq.app, name="dlq")
+tenant_app = typer.Typer(help="What an operator does to a tenant.", no_args_is_help=True)
+app.add_typer(tenant_app, name="tenant")
 console = Console(soft_wrap=True, highlight=False)
 errors = Console(stderr=True, soft_wrap=True, highlight=False)
 
@@ -160,7 +163,8 @@ def reindex_command(
 ) -> None:
     """Send every user of the table through the topic again, and wait until all are in the index.
 
-    After a change of the model, or the loss of Qdrant. What was interrupted goes on where it was.
+    After a change of the model, or the loss of Qdrant. What was interrupted goes on where it was. Of all
+    tenants, it also removes what keeps erased users from coming back, where nothing can bring them any more.
     """
     from mesh import arguments
     from mesh.commands import reindex
@@ -169,6 +173,69 @@ def reindex_command(
         arguments.tenant(tenant)
     with lock():
         reindex.run(load_running(), tenant, console)
+
+
+@tenant_app.command("delete")
+def tenant_delete_command(
+    tenant: Annotated[str, typer.Argument(metavar="TENANT", help="Which one.")],
+    force: Annotated[
+        bool, typer.Option("--force", help="Even if it still creates, and without a wait for its events.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Erase a tenant: its users, and all else that table and index hold of it.
+
+    What was interrupted goes on.
+    """
+    from mesh import arguments
+    from mesh.commands import tenant as tenants
+
+    tenant = arguments.tenant(tenant)
+    with lock():
+        state = load_running()
+        users = tenants.size(state, tenant)
+        if not yes:
+            typer.confirm(f"Erase {tenant} with its {users} users? Nothing brings them back.", abort=True)
+        tenants.delete(state, tenant, users, force, console)
+
+
+@app.command("import")
+def import_command(
+    file: Annotated[
+        Path,
+        typer.Argument(metavar="FILE", exists=True, dir_okay=False, help="CSV with a header, or NDJSON."),
+    ],
+    tenant: Annotated[str, typer.Option(help="Whose users they become.")],
+    url: Annotated[str | None, typer.Option(help="Another API than that of the mesh here.")] = None,
+    token: Annotated[
+        str | None, typer.Option(envvar="MESH_TOKEN", help="A token of the tenant, which --url wants.")
+    ] = None,
+) -> None:
+    """Create the users of a file, each once. Exit code 1: some were refused, FILE.errors.ndjson says why.
+
+    Columns, or members: email, name, and profile if there is one. What was interrupted goes on where it was.
+    """
+    from mesh import arguments
+    from mesh.commands import import_users
+    from mesh.importing.sending import Api
+
+    tenant = arguments.tenant(tenant)
+    if url and not token:
+        raise MeshError("--url wants a token of the tenant: --token, or MESH_TOKEN.")
+    if token:
+        authorization = f"Bearer {token}"
+        url = url or load_running().api_url
+    else:
+        from mesh.deployment import issuer
+
+        state = load_running()
+        url, authorization = state.api_url, issuer.authorization(state, tenant, "mesh-import")
+    with closing(Api(url, authorization)) as api:
+        done = import_users.run(file, tenant, url, api, console)
+    console.print(f"{done.created} created, {done.refused} refused.")
+    if done.refused:
+        console.print(f"What was refused, and why: {done.errors}", markup=False)
+    raise typer.Exit(1 if done.refused else 0)
 
 
 @app.command("token")

@@ -1,5 +1,8 @@
 """Updates: REST bodies to the engine's update operations."""
 
+# qdrant_edge's type aliases exist for the type checker only.
+from __future__ import annotations
+
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -26,7 +29,7 @@ def upsert(body: m.PointInsertOperations) -> qe.UpdateOperation:
         points = _points_of_batch(body.batch)
     else:
         refuse_all_but(("points", "update_filter", "update_mode"), body)
-        points = [qe.Point(point_id(p.id), dense_vector(p.vector), p.payload) for p in body.points]
+        points = [qe.Point(point_id(p.id), _vector_or_none(p.vector), p.payload) for p in body.points]
     if not points:
         raise _empty()
     return qe.UpdateOperation.upsert_points(
@@ -72,6 +75,11 @@ def dense_vector(vector: object) -> list[float]:
         # JSON knows no infinity, but 1e999 is read as one; such a point could never be found.
         raise format_error("number out of range")
     return vector
+
+
+def _vector_or_none(vector: object) -> qe.Vector:
+    """Check a point's vector; `{}`, no vector by name, is for a point that has none."""
+    return {} if vector == {} else dense_vector(vector)
 
 
 def _points_of_batch(batch: m.Batch) -> list[qe.Point]:

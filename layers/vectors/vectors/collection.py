@@ -1,21 +1,39 @@
 """The Qdrant collection: how it is laid out, and which model's embeddings it holds."""
 
+import re
+
 from qdrant_client import QdrantClient, models
 from qdrant_client.http.exceptions import UnexpectedResponse
 
-from vectors.errors import ModelMismatchError
+from vectors.errors import ModelMismatchError, ServerTooOldError
 from vectors.settings import Settings
 
 TENANT_FIELD = "tenantId"
+DELETED_FROM_FIELD = "deletedFrom"
+DELETED_AT_FIELD = "deletedAt"
+# Every field that points are chosen by: Qdrant's strict mode refuses others.
+_INDEXES: dict[str, models.KeywordIndexParams | models.IntegerIndexParams] = {
+    TENANT_FIELD: models.KeywordIndexParams(type=models.KeywordIndexType.KEYWORD, is_tenant=True),
+    DELETED_FROM_FIELD: models.KeywordIndexParams(type=models.KeywordIndexType.KEYWORD),
+    DELETED_AT_FIELD: models.IntegerIndexParams(
+        type=models.IntegerIndexType.INTEGER, lookup=False, range=True
+    ),
+}
 _MODEL_KEY = "embedding_model"
+# With conditional updates. An older one ignores the condition, without a word, and takes old for new:
+# https://qdrant.tech/documentation/concepts/points/#conditional-updates
+_OLDEST_SERVER = (1, 16)
 
 
 def ensure_collection(client: QdrantClient, settings: Settings) -> None:
-    """Create the collection if it is not there; ModelMismatchError if it holds another model's embeddings.
+    """Create the collection if it is not there, and the payload indexes that it lacks.
+
+    ModelMismatchError if it holds another model's embeddings, ServerTooOldError if Qdrant cannot keep order.
 
     One collection serves all tenants: no global graph (m=0), one graph per tenant (payload_m), and points of
     a tenant stored side by side (is_tenant). Source: https://qdrant.tech/documentation/guides/multiple-partitions/
     """
+    _check_version(client.info().version)
     name = settings.qdrant_collection
     if not client.collection_exists(name):
         try:
@@ -37,10 +55,16 @@ def ensure_collection(client: QdrantClient, settings: Settings) -> None:
             f"Collection {name!r} holds embeddings of {found!r}, and EMBEDDING_MODEL is "
             f"{settings.embedding_model!r}. Use that model, or another QDRANT_COLLECTION."
         )
-    if TENANT_FIELD not in stored.payload_schema:
-        client.create_payload_index(
-            name,
-            TENANT_FIELD,
-            models.KeywordIndexParams(type=models.KeywordIndexType.KEYWORD, is_tenant=True),
-            wait=True,
+    for field, schema in _INDEXES.items():
+        if field not in stored.payload_schema:
+            client.create_payload_index(name, field, schema, wait=True)
+
+
+def _check_version(version: str) -> None:
+    numbers = re.match(r"v?(\d+)\.(\d+)", version, re.ASCII)
+    if not numbers or (int(numbers[1]), int(numbers[2])) < _OLDEST_SERVER:
+        oldest = ".".join(map(str, _OLDEST_SERVER))
+        raise ServerTooOldError(
+            f"Qdrant {version} has no conditional updates, and would let an old event overwrite a newer one. "
+            f"Use Qdrant {oldest} or later."
         )

@@ -11,3 +11,7 @@ class UnavailableError(Exception):
 
 class ModelMismatchError(Exception):
     """The collection holds the embeddings of another model; mixed, they would mean nothing."""
+
+
+class ServerTooOldError(Exception):
+    """Qdrant is of a version that would let an older change overwrite a newer one."""

@@ -1,6 +1,12 @@
-"""The users' embeddings. Only this module reads and writes points, and it does nothing without a tenant."""
+"""The users' embeddings. Only this module reads and writes points, and no person's without a tenant.
 
-from collections.abc import Sequence
+A user is one point. Once deleted it is a marker: the same point with the version of the deletion, without
+vector and person, and without TENANT_FIELD, so that no read of a tenant sees it. It keeps events that come
+late from bringing anybody back.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 from uuid import NAMESPACE_URL, UUID, uuid5
@@ -10,12 +16,13 @@ from qdrant_client.common.client_exceptions import QdrantException
 from qdrant_client.http.exceptions import UnexpectedResponse
 
 from vectors.client import FAILURES, connect, unavailable
-from vectors.collection import TENANT_FIELD, ensure_collection
+from vectors.collection import DELETED_AT_FIELD, DELETED_FROM_FIELD, TENANT_FIELD, ensure_collection
 from vectors.embedder import Vector
 from vectors.errors import UnavailableError
 from vectors.settings import settings
 
 _NAMESPACE = uuid5(NAMESPACE_URL, "event-mesh/user_embeddings")
+_VERSION_FIELD = "version"
 _TIED = 10_000  # a megabyte
 _DIGITS = 5  # of a score; beyond is noise: of single precision, and of the batch that a text was embedded in
 _REFUSED = (400, 413, 422)  # what is wrong with the points themselves: no other answer is to be expected
@@ -30,6 +37,27 @@ class Entry(NamedTuple):
     name: str
     profile: str
     vector: Vector
+    version: int
+
+
+class Marker(NamedTuple):
+    """A user of a tenant who was deleted: the version of that, and when, in milliseconds since 1970."""
+
+    tenant_id: str
+    user_id: int
+    version: int
+    deleted_at_ms: int
+
+
+Change = Entry | Marker
+Who = tuple[str, int]  # a tenant's user
+
+
+class Stored(NamedTuple):
+    """What the index holds of a user; a point from before there were versions has 0."""
+
+    version: int
+    deleted: bool
 
 
 class Hit(NamedTuple):
@@ -54,49 +82,82 @@ class UserIndex:
         self._client = client
         self._collection = collection
 
-    def upsert(self, entries: Sequence[Entry]) -> list[int]:
-        """Store all entries with one request, each under its own tenant; UnavailableError if Qdrant fails.
+    def versions(self, users: Iterable[Who]) -> dict[Who, Stored]:
+        """Return with one request what is stored of users, deleted ones too.
 
-        A request that Qdrant refuses is halved, until the entry that it cannot take is alone. Returns the
-        positions of such entries.
+        Who was never there is left out. UnavailableError if Qdrant fails.
+        """
+        by_point = {str(point_id(*who)): who for who in users}
+        try:
+            points = self._client.retrieve(
+                self._collection, list(by_point), with_payload=[_VERSION_FIELD, DELETED_FROM_FIELD]
+            )
+        except FAILURES as error:
+            raise _failed(error, "Qdrant did not tell the stored versions.") from error
+        return {by_point[str(point.id)]: _stored(point) for point in points}
+
+    def write(self, changes: Sequence[Change]) -> list[int]:
+        """Store changes with one request, each only if it is newer than what is stored of its user.
+
+        A user is there once at most: of two changes in one request Qdrant keeps the last, not the newer. A
+        request that Qdrant refuses is halved, until the change that it cannot take is alone. Returns the
+        positions of such changes; UnavailableError if Qdrant fails.
         """
         try:
-            self._put(entries)
+            self._put(changes)
         except FAILURES as error:
             if not (isinstance(error, UnexpectedResponse) and error.status_code in _REFUSED):
                 raise _failed(error, "Qdrant did not store the embeddings.") from error
         else:
             return []
-        if len(entries) == 1:
+        if len(changes) == 1:
             return [0]
-        half = len(entries) // 2
-        return [*self.upsert(entries[:half]), *(half + n for n in self.upsert(entries[half:]))]
+        half = len(changes) // 2
+        return [*self.write(changes[:half]), *(half + n for n in self.write(changes[half:]))]
 
-    def _put(self, entries: Sequence[Entry]) -> None:
-        points = [
-            models.PointStruct(
-                id=str(point_id(entry.tenant_id, entry.user_id)),
-                vector=entry.vector,
-                payload={
-                    "key": _key(entry.tenant_id, entry.user_id),
-                    TENANT_FIELD: entry.tenant_id,
-                    "userId": entry.user_id,
-                    "email": entry.email,
-                    "name": entry.name,
-                    "profile": entry.profile,
-                },
-            )
-            for entry in entries
-        ]
-        self._client.upsert(self._collection, points, wait=True)
+    def _put(self, changes: Sequence[Change]) -> None:
+        points = [_point(change) for change in changes]
+        self._client.upsert(self._collection, points, wait=True, update_filter=_older_than(changes))
+
+    def remove_markers(self, older_than_ms: int) -> int:
+        """Remove what was deleted before a time (ms since 1970), of all tenants; return how many there were.
+
+        An event of such a user that comes later would bring the user back. UnavailableError if Qdrant fails.
+        """
+        before = models.FieldCondition(key=DELETED_AT_FIELD, range=models.Range(lt=older_than_ms))
+        return self._remove(models.Filter(must=[before]))
+
+    def forget(self, tenant_id: str) -> int:
+        """Remove a tenant's users, deleted ones too; return how many there were.
+
+        UnavailableError if Qdrant fails.
+        """
+        return self._remove(_all_of(tenant_id))
+
+    def _remove(self, which: models.Filter) -> int:
+        try:
+            count = self._client.count(self._collection, which).count
+            self._client.delete(self._collection, models.FilterSelector(filter=which), wait=True)
+        except FAILURES as error:
+            raise _failed(error, "Qdrant did not remove the points.") from error
+        return count
+
+    def count_all(self, tenant_id: str) -> int:
+        """Return how many users of the tenant the index knows, deleted ones too.
+
+        UnavailableError if Qdrant fails.
+        """
+        return self._count(_all_of(tenant_id))
 
     def count(self, tenant_id: str) -> int:
         """Return how many users of the tenant are in the index; UnavailableError if Qdrant fails."""
+        return self._count(_only(tenant_id))
+
+    def _count(self, which: models.Filter) -> int:
         try:
-            counted = self._client.count(self._collection, _only(tenant_id))
+            return self._client.count(self._collection, which).count
         except FAILURES as error:
             raise unavailable(error, "Qdrant did not count the embeddings.") from error
-        return counted.count
 
     def search(self, tenant_id: str, vector: Vector, limit: int) -> list[Hit]:
         """Return the tenant's users nearest to `vector`: best first, and of equal ones the oldest.
@@ -150,7 +211,7 @@ def user_index() -> UserIndex:
 
     That is done once, and again after a failure: it may be a new, empty Qdrant that answers then.
     Raises UnavailableError if Qdrant does not answer, ModelMismatchError if the collection holds the
-    embeddings of another model. Neither is remembered: the next call tries again.
+    embeddings of another model, ServerTooOldError. None is remembered: the next call tries again.
     """
     client = connect(settings())
     try:
@@ -162,6 +223,62 @@ def user_index() -> UserIndex:
 
 def _key(tenant_id: str, user_id: int) -> str:
     return f"{tenant_id}:{user_id}"
+
+
+def _point(change: Change) -> models.PointStruct:
+    """Return what is stored. A marker has no vector: no search finds it, whatever its filter."""
+    who = {"key": _key(change.tenant_id, change.user_id), "userId": change.user_id}
+    match change:
+        case Entry():
+            vector: Vector | dict[str, Vector] = change.vector
+            rest: dict[str, Any] = {
+                TENANT_FIELD: change.tenant_id,
+                "email": change.email,
+                "name": change.name,
+                "profile": change.profile,
+            }
+        case Marker():
+            vector = {}
+            rest = {DELETED_FROM_FIELD: change.tenant_id, DELETED_AT_FIELD: change.deleted_at_ms}
+    return models.PointStruct(
+        id=str(point_id(change.tenant_id, change.user_id)),
+        vector=vector,
+        payload={**who, **rest, _VERSION_FIELD: change.version},
+    )
+
+
+def _older_than(changes: Sequence[Change]) -> models.Filter:
+    """Return what lets each change overwrite its own point only, and only an older one.
+
+    Not `lt`: it never matches a point without a version.
+    """
+    ids: defaultdict[int, list[models.ExtendedPointId]] = defaultdict(list)
+    for change in changes:
+        ids[change.version].append(str(point_id(change.tenant_id, change.user_id)))
+    return models.Filter(
+        should=[
+            models.Filter(
+                must=[models.HasIdCondition(has_id=those)],
+                must_not=[models.FieldCondition(key=_VERSION_FIELD, range=models.Range(gte=version))],
+            )
+            for version, those in ids.items()
+        ]
+    )
+
+
+def _stored(point: models.Record) -> Stored:
+    payload = point.payload or {}
+    return Stored(payload.get(_VERSION_FIELD, 0), DELETED_FROM_FIELD in payload)
+
+
+def _all_of(tenant_id: str) -> models.Filter:
+    of_tenant = models.MatchValue(value=tenant_id)
+    return models.Filter(
+        should=[
+            models.FieldCondition(key=TENANT_FIELD, match=of_tenant),
+            models.FieldCondition(key=DELETED_FROM_FIELD, match=of_tenant),
+        ]
+    )
 
 
 def _only(tenant_id: str, *more: models.Condition) -> models.Filter:

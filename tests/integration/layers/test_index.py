@@ -21,7 +21,7 @@ def vector(hot: int) -> list[float]:
 
 
 def entry(tenant: str, user_id: int, hot: int, name: str = "Someone") -> Entry:
-    return Entry(tenant, user_id, f"{user_id}@x.dev", name, "", vector(hot))
+    return Entry(tenant, user_id, f"{user_id}@x.dev", name, "", vector(hot), 1)
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def environment(qdrant: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 def test_a_search_finds_the_nearest_of_its_tenant_only(environment: str) -> None:
     users = index.user_index()
-    users.upsert([entry("a", 1, hot=0), entry("a", 2, hot=1), entry("b", 1, hot=0), entry("b", 3, hot=0)])
+    users.write([entry("a", 1, hot=0), entry("a", 2, hot=1), entry("b", 1, hot=0), entry("b", 3, hot=0)])
 
     hits = users.search("a", vector(0), 50)
 
@@ -52,7 +52,7 @@ def test_a_search_finds_the_nearest_of_its_tenant_only(environment: str) -> None
 def test_tenants_that_differ_little_find_their_own_only(environment: str) -> None:
     tenants = ["acme", "Acme", "acme.b", "acme-b", "org_9ybsU1dN2dKfDkBi", "ORG_9YBSU1DN2DKFDKBI", "a" * 128]
     users = index.user_index()
-    users.upsert([entry(tenant, 1, hot=0, name=tenant) for tenant in tenants])
+    users.write([entry(tenant, 1, hot=0, name=tenant) for tenant in tenants])
 
     assert [[hit.name for hit in users.search(tenant, vector(0), 50)] for tenant in tenants] == [
         [tenant] for tenant in tenants
@@ -63,7 +63,7 @@ def test_tenants_that_differ_little_find_their_own_only(environment: str) -> Non
 def test_users_that_are_equal_come_in_the_order_of_their_ids_whatever_the_limit(environment: str) -> None:
     users = index.user_index()
     for number in Random(4).sample(range(1, 61), 60):  # in many batches, and in no order
-        users.upsert([entry("a", number, hot=number % 2), entry("b", number, hot=0)])
+        users.write([entry("a", number, hot=number % 2), entry("b", number, hot=0)])
     even, odd = list(range(2, 61, 2)), list(range(1, 61, 2))
 
     for limit in [*range(1, 51)] * 2:
@@ -74,7 +74,7 @@ def test_thousands_of_users_that_are_equal_are_ranked_whole(environment: str) ->
     users = index.user_index()
     ids = Random(4).sample(range(1, 9_001), 9_000)
     for start in range(0, len(ids), 1_000):
-        users.upsert([entry("a", number, hot=0) for number in ids[start : start + 1_000]])
+        users.write([entry("a", number, hot=0) for number in ids[start : start + 1_000]])
 
     assert [hit.user_id for hit in users.search("a", vector(0), 3)] == [1, 2, 3]
 
@@ -82,7 +82,7 @@ def test_thousands_of_users_that_are_equal_are_ranked_whole(environment: str) ->
 def test_a_redelivered_batch_changes_nothing(environment: str, qdrant: str) -> None:
     batch = [entry("a", 1, hot=0), entry("b", 1, hot=1)]
     for _ in range(3):
-        index.user_index().upsert(batch)
+        index.user_index().write(batch)
 
     client = QdrantClient(url=qdrant, limits=httpx.Limits())
     stored, _ = client.scroll(environment, limit=10)
@@ -96,7 +96,7 @@ def test_an_entry_that_qdrant_cannot_take_is_named_and_the_others_are_stored(env
     entries = [entry("a", number, hot=0) for number in range(1, 8)]
     entries[4] = entries[4]._replace(vector=[1.0])
 
-    assert users.upsert(entries) == [4]
+    assert users.write(entries) == [4]
 
     assert sorted(hit.user_id for hit in users.search("a", vector(0), 50)) == [1, 2, 3, 4, 6, 7]
 
@@ -105,7 +105,7 @@ def test_an_entry_that_qdrant_cannot_take_is_named_and_the_others_are_stored(env
 def test_no_text_that_the_contract_lets_pass_is_refused(environment: str, text: str) -> None:
     strange = entry("a", 1, hot=0, name=text)._replace(email=text, profile=text)
 
-    assert index.user_index().upsert([strange]) == []
+    assert index.user_index().write([strange]) == []
 
     [hit] = index.user_index().search("a", vector(0), 5)
     assert (hit.name, hit.email, hit.profile) == (text, text, text)
@@ -132,9 +132,9 @@ def test_a_lost_collection_is_made_again_after_one_failure(environment: str, qdr
     client.delete_collection(environment)
     client.close()
     with pytest.raises(UnavailableError):
-        users.upsert([entry("a", 1, hot=0)])
+        users.write([entry("a", 1, hot=0)])
 
-    index.user_index().upsert([entry("a", 1, hot=0)])
+    index.user_index().write([entry("a", 1, hot=0)])
 
     assert [hit.user_id for hit in index.user_index().search("a", vector(0), 5)] == [1]
 
@@ -153,7 +153,7 @@ def test_points_outlive_a_killed_server(environment: str, monkeypatch: pytest.Mo
     settings.cache_clear()
     server = components.start_qdrant(port, "killed")
     components.wait_ready(server)
-    index.user_index().upsert([entry("a", number, hot=0) for number in range(1, 51)])
+    index.user_index().write([entry("a", number, hot=0) for number in range(1, 51)])
     running = process.find(server.pid or 0)
     assert running is not None
     running.kill()

@@ -212,8 +212,10 @@ def filters_of(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[m.Filter]:
 filters = filters_of(conditions | filters_of(conditions))
 selections = some_ids | filters
 
+several = st.lists(points, min_size=1, max_size=5, unique_by=lambda p: p.id)
 writes = st.one_of(
-    st.tuples(st.just("upsert"), st.lists(points, min_size=1, max_size=5, unique_by=lambda p: p.id)),
+    st.tuples(st.just("upsert"), several),
+    st.tuples(st.just("conditional_upsert"), several, filters),
     st.tuples(st.just("delete"), selections),
     st.tuples(st.just("set_payload"), selections, payloads.map(without_nulls)),
     st.tuples(st.just("overwrite_payload"), selections, payloads),
@@ -224,7 +226,7 @@ writes = st.one_of(
 
 def write(pair: Pair, kind: str, what: Any, *more: Any) -> None:
     """Apply one of `writes` to both."""
-    if kind not in ("upsert", "delete") and isinstance(what, list):
+    if kind not in ("upsert", "conditional_upsert", "delete") and isinstance(what, list):
         # To change the payload of a point that does not exist is an error, with different exceptions.
         what = [record.id for record in pair.reference.retrieve(pair.name, what)]
     if what == []:
@@ -234,6 +236,7 @@ def write(pair: Pair, kind: str, what: Any, *more: Any) -> None:
 
 OPERATIONS: dict[str, Callable[..., Any]] = {
     "upsert": lambda client, name, what: client.upsert(name, what),
+    "conditional_upsert": lambda client, name, what, where: client.upsert(name, what, update_filter=where),
     "delete": lambda client, name, what: client.delete(name, what),
     "set_payload": lambda client, name, what, payload: client.set_payload(name, payload, what),
     "overwrite_payload": lambda client, name, what, payload: client.overwrite_payload(name, payload, what),
@@ -362,6 +365,77 @@ def test_given_a_nested_key_when_payload_is_set_then_only_what_is_below_it_chang
     users.do(lambda client, name: client.set_payload(name, {"city": "Bonn"}, [id_], key="address"))
     ((_, payload, _),) = users.same(retrieve([id_]))
     assert payload["address"] == {"city": "Bonn", "zip": 1}
+
+
+def of_version(number: int, version: int | None) -> m.PointStruct:
+    """Return a user's point; the vector says which version of it was stored."""
+    payload = {} if version is None else {"version": version}
+    return m.PointStruct(id=number, vector=vector(f"{number} {version}"), payload=payload)
+
+
+def older_than(*versions: tuple[int, int]) -> m.Filter:
+    """Return what lets each of several points overwrite only itself, and only an older version."""
+    return m.Filter(
+        should=[
+            m.Filter(
+                must=[m.HasIdCondition(has_id=[number])],
+                must_not=[field("version", range=m.Range(gte=version))],
+            )
+            for number, version in versions
+        ]
+    )
+
+
+@pytest.mark.parametrize("indexed", [False, True])
+def test_given_versions_when_upserted_on_condition_then_only_newer_ones_are_taken(
+    reference: Client, candidate: Client, indexed: bool
+) -> None:
+    rows = [of_version(number, version) for number, version in enumerate([None, 1, 2, 3, 10])]
+    news = [of_version(number, 2) for number in range(6)]
+    with NewPair(reference, candidate) as pair:
+        if indexed:
+            pair.do(lambda client, name: client.create_payload_index(name, "version", "integer"))
+        pair.do(lambda client, name: client.upsert(name, rows))
+        where = older_than(*((number, 2) for number in range(6)))
+        pair.do(lambda client, name: client.upsert(name, news, update_filter=where))
+        found = pair.same(retrieve([*range(6)]))
+    assert [payload["version"] for _, payload, _ in found] == [2, 2, 2, 3, 10, 2]
+
+
+def test_given_an_upper_bound_as_condition_when_upserted_then_a_point_without_the_field_is_kept(
+    reference: Client, candidate: Client
+) -> None:
+    below = m.Filter(must=[field("version", range=m.Range(lt=9))])
+    with NewPair(reference, candidate) as pair:
+        pair.do(lambda client, name: client.upsert(name, [of_version(1, None), of_version(2, 3)]))
+        news = [of_version(1, 4), of_version(2, 4)]
+        pair.do(lambda client, name: client.upsert(name, news, update_filter=below))
+        found = pair.same(retrieve([1, 2]))
+    assert [payload for _, payload, _ in found] == [{}, {"version": 4}]
+
+
+def test_given_a_point_without_a_vector_when_read_then_it_is_listed_and_no_query_finds_it(
+    users: Pair,
+) -> None:
+    target = user("tenant-a", 1)
+    bare = m.PointStruct(id=target.id, vector={}, payload={"deletedFrom": "tenant-a"})
+    users.do(lambda client, name: client.upsert(name, [bare]))
+    assert users.same(retrieve([target.id])) == [(target.id, {"deletedFrom": "tenant-a"}, {})]
+    assert users.same(count(None)) == 200
+    found = query(vector(3, 384), limit=300)
+    assert [len(answer) for answer in users.both(found)] == [199, 199]
+    users.do(lambda client, name: client.upsert(name, [target]))
+    assert [len(answer) for answer in users.both(found)] == [200, 200]
+
+
+@pytest.mark.parametrize("indexed", [False, True])
+def test_given_a_filter_when_deleted_by_it_then_the_others_stay(users: Pair, indexed: bool) -> None:
+    if indexed:
+        users.do(lambda client, name: client.create_payload_index(name, "userId", "integer"))
+    young = m.Filter(must=[field("userId", range=m.Range(lt=30))])
+    either = m.Filter(should=[young, m.HasIdCondition(has_id=[user("tenant-b", 70).id])])
+    users.do(lambda client, name: client.delete(name, m.FilterSelector(filter=either)))
+    assert [users.same(count(where)) for where in (of_tenant("tenant-a"), of_tenant("tenant-b"))] == [70, 69]
 
 
 @pytest.mark.parametrize("indexed", [False, True])

@@ -357,6 +357,37 @@ def test_given_an_update_mode_when_upserted_then_it_is_kept_to(qdrant: QdrantCli
     assert found == {1: {"version": 1}, 2: {"version": 3}}
 
 
+def test_given_a_point_twice_in_a_conditional_upsert_then_the_last_is_kept_not_the_newer(
+    qdrant: QdrantClient, name: str
+) -> None:
+    # As on the real server, which holds the condition against what was stored before the request;
+    # qdrant-client's own in-memory mode holds it against each point in turn.
+    twice = [m.PointStruct(id=1, vector=[1, 0, 0], payload={"version": version}) for version in (3, 2)]
+    newer = m.FieldCondition(key="version", range=m.Range(gte=3))
+    qdrant.upsert(name, twice, update_filter=m.Filter(must_not=[newer]))
+    assert [r.payload for r in qdrant.retrieve(name, [1])] == [{"version": 2}]
+
+
+def test_given_a_condition_of_hundreds_of_points_when_upserted_then_it_is_taken(
+    qdrant: QdrantClient, name: str
+) -> None:
+    def upsert(version: int) -> None:
+        points = [m.PointStruct(id=n, vector=[1, 0, 0], payload={"version": version}) for n in range(500)]
+        conditions = [
+            m.Filter(
+                must=[m.HasIdCondition(has_id=[n])],
+                must_not=[m.FieldCondition(key="version", range=m.Range(gte=version + n % 2))],
+            )
+            for n in range(500)
+        ]
+        qdrant.upsert(name, points, update_filter=m.Filter(should=conditions))
+
+    upsert(2)
+    upsert(2)  # the odd ones again
+    upsert(1)
+    assert {r.payload["version"] for r in qdrant.scroll(name, limit=500)[0] if r.payload} == {2}
+
+
 def test_given_an_update_when_not_waited_for_then_acknowledged_and_already_visible(
     qdrant: QdrantClient, name: str
 ) -> None:

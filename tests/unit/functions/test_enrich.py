@@ -49,6 +49,7 @@ def test_given_two_partitions_when_enriched_then_each_user_is_a_point_of_its_ten
             "email": "alice@tenant-a.dev",
             "name": "Alice Chen",
             "profile": "machine learning engineer",
+            "version": 1,
         },
         "cb5044f7-27a0-5579-9a61-8188717da3d8": {
             "key": "tenant-b:123",
@@ -57,6 +58,7 @@ def test_given_two_partitions_when_enriched_then_each_user_is_a_point_of_its_ten
             "email": "bob@tenant-b.dev",
             "name": "Bob Okafor",
             "profile": "pastry chef",
+            "version": 1,
         },
         "ca560dff-9d7b-5aca-a6a1-4a09af3f9613": {
             "key": "tenant-a:124",
@@ -65,6 +67,7 @@ def test_given_two_partitions_when_enriched_then_each_user_is_a_point_of_its_ten
             "email": "zoë@tenant-a.dev",
             "name": "Zoë Müller",
             "profile": "Kinderärztin · pediatric nurse",
+            "version": 1,
         },
     }
 

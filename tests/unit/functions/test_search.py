@@ -18,9 +18,9 @@ def index(*users: tuple[str, int, str]) -> None:
     """Index users, each a tenant, an id and a profile."""
     from vectors.index import Entry, user_index
 
-    user_index().upsert(
+    user_index().write(
         [
-            Entry(tenant, user, f"user{user}@{tenant}.dev", "A", profile, bag_of_words(profile).tolist())
+            Entry(tenant, user, f"user{user}@{tenant}.dev", "A", profile, bag_of_words(profile).tolist(), 1)
             for tenant, user, profile in users
         ]
     )

@@ -1,9 +1,11 @@
 """The collection: laid out by tenant, and never shared by two models."""
 
+from types import SimpleNamespace
+
 import pytest
 from qdrant_client import models
 from vectors.collection import ensure_collection
-from vectors.errors import ModelMismatchError
+from vectors.errors import ModelMismatchError, ServerTooOldError
 from vectors.settings import Settings
 
 from tests.unit.fakes import DIMENSION, FakeQdrant, http_error
@@ -26,9 +28,50 @@ def test_given_no_collection_when_ensured_then_it_is_laid_out_by_tenant(qdrant: 
     created = options["create_collection"].options
     assert created["vectors_config"] == models.VectorParams(size=DIMENSION, distance=models.Distance.COSINE)
     assert created["hnsw_config"] == models.HnswConfigDiff(m=0, payload_m=16)
-    name, field, index = options["create_payload_index"].arguments
-    assert (name, field) == ("user_embeddings", "tenantId")
-    assert index == models.KeywordIndexParams(type=models.KeywordIndexType.KEYWORD, is_tenant=True)
+    indexes = [each.arguments for each in qdrant.requests if each.operation == "create_payload_index"]
+    assert indexes == [
+        ("user_embeddings", "tenantId", keyword(is_tenant=True)),
+        ("user_embeddings", "deletedFrom", keyword()),
+        ("user_embeddings", "deletedAt", models.IntegerIndexParams(type="integer", lookup=False, range=True)),
+    ]
+
+
+def keyword(is_tenant: bool | None = None) -> models.KeywordIndexParams:
+    return models.KeywordIndexParams(type=models.KeywordIndexType.KEYWORD, is_tenant=is_tenant)
+
+
+@pytest.mark.parametrize("version", ["1.15.5", "0.9.0", "v1.9.7", "unknown", ""])
+def test_given_a_qdrant_that_ignores_conditions_when_ensured_then_the_error_says_which_to_use(
+    qdrant: FakeQdrant, version: str
+) -> None:
+    qdrant.version = version
+    with pytest.raises(ServerTooOldError, match=r"Qdrant .* Use Qdrant 1\.16 or later\.$"):
+        ensure_collection(qdrant, settings())
+    assert qdrant.operations() == ["info"]
+
+
+@pytest.mark.parametrize("version", ["1.16.0", "1.20.1", "2.0.0", "v1.17.0", "1.16.0-dev"])
+def test_given_a_qdrant_with_conditional_updates_when_ensured_then_it_is_used(
+    qdrant: FakeQdrant, version: str
+) -> None:
+    qdrant.version = version
+    ensure_collection(qdrant, settings())
+    assert qdrant.memory.collection_exists("user_embeddings")
+
+
+class FromBefore(FakeQdrant):
+    """A Qdrant whose collection was made before there were versions: it has the tenants' index only."""
+
+    def get_collection(self, name: str) -> SimpleNamespace:
+        stored = self.memory.get_collection(name)
+        return SimpleNamespace(config=stored.config, payload_schema={"tenantId": "keyword"})
+
+
+def test_given_a_collection_from_before_when_ensured_then_it_gets_the_indexes_that_it_lacks() -> None:
+    qdrant = FromBefore()
+    ensure_collection(qdrant, settings())
+    fields = [each.arguments[1] for each in qdrant.requests if each.operation == "create_payload_index"]
+    assert fields == ["deletedFrom", "deletedAt"]
 
 
 def test_given_a_collection_when_ensured_again_then_it_is_not_made_anew(qdrant: FakeQdrant) -> None:
@@ -74,7 +117,7 @@ class Faster(FakeQdrant):
 def test_given_another_environment_was_faster_when_ensured_then_its_collection_is_used() -> None:
     qdrant = Faster()
     ensure_collection(qdrant, settings())
-    assert qdrant.operations() == ["get_collection", "create_payload_index"]
+    assert qdrant.operations() == ["info", "get_collection", *["create_payload_index"] * 3]
 
 
 def test_given_qdrant_refuses_when_ensured_then_it_is_not_hidden() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from qdrant_client import models
 from vectors.collection import ensure_collection
 from vectors.errors import UnavailableError
-from vectors.index import Entry, UserIndex, point_id
+from vectors.index import Entry, Marker, Stored, UserIndex, point_id
 from vectors.settings import Settings
 
 from tests import sam
@@ -22,7 +22,14 @@ COLLECTION = "user_embeddings"
 
 
 def entry(tenant: str, user: int, profile: str = "chef") -> Entry:
-    return Entry(tenant, user, f"u{user}@{tenant}.dev", "A", profile, bag_of_words(profile).tolist())
+    return Entry(tenant, user, f"u{user}@{tenant}.dev", "A", profile, bag_of_words(profile).tolist(), 1)
+
+
+DELETED_AT = 1_700_000_000_000
+
+
+def marker(tenant: str, user: int, version: int) -> Marker:
+    return Marker(tenant, user, version, DELETED_AT)
 
 
 @pytest.fixture
@@ -44,9 +51,9 @@ def test_given_a_user_when_its_point_is_named_then_the_name_is_for_ever() -> Non
 def test_given_entries_when_stored_then_one_request_stores_them_all(
     index: UserIndex, server: FakeQdrant
 ) -> None:
-    index.upsert([entry("tenant-a", 1), entry("tenant-b", 1)])
+    index.write([entry("tenant-a", 1), entry("tenant-b", 1)])
     assert server.operations() == ["upsert"]
-    assert server.requests[0].options == {"wait": True}
+    assert server.requests[0].options["wait"] is True
     assert server.payloads(COLLECTION)[str(point_id("tenant-b", 1))] == {
         "key": "tenant-b:1",
         "tenantId": "tenant-b",
@@ -54,20 +61,131 @@ def test_given_entries_when_stored_then_one_request_stores_them_all(
         "email": "u1@tenant-b.dev",
         "name": "A",
         "profile": "chef",
+        "version": 1,
     }
 
 
-def test_given_the_same_user_when_stored_again_then_the_later_one_counts(
+@pytest.mark.parametrize(
+    ("versions", "kept"), [((1, 2), 2), ((2, 1), 2), ((2, 2), 2), ((9, 10), 10), ((10, 9), 10)]
+)
+def test_given_versions_of_a_user_when_stored_in_any_order_then_the_newest_is_kept(
+    index: UserIndex, server: FakeQdrant, versions: tuple[int, int], kept: int
+) -> None:
+    for place, version in enumerate(versions):
+        index.write([entry("tenant-a", 1, f"profile {place}")._replace(version=version)])
+    (payload,) = server.payloads(COLLECTION).values()
+    assert (payload["version"], payload["profile"]) == (kept, f"profile {versions.index(kept)}")
+
+
+def test_given_many_users_when_stored_then_each_is_held_against_its_own_version(
     index: UserIndex, server: FakeQdrant
 ) -> None:
-    index.upsert([entry("tenant-a", 1, "chef")])
-    index.upsert([entry("tenant-a", 1, "pilot")])
+    index.write([entry("tenant-a", user)._replace(version=user) for user in range(1, 10)])
+    index.write([entry("tenant-a", user, "new")._replace(version=5) for user in range(1, 10)])
+    new = {each["userId"] for each in server.payloads(COLLECTION).values() if each["profile"] == "new"}
+    assert new == {1, 2, 3, 4}
+
+
+def test_given_a_point_from_before_there_were_versions_when_stored_again_then_any_version_is_newer(
+    index: UserIndex, server: FakeQdrant
+) -> None:
+    before = {
+        "key": "tenant-a:1",
+        "tenantId": "tenant-a",
+        "userId": 1,
+        "email": "",
+        "name": "",
+        "profile": "",
+    }
+    point = models.PointStruct(
+        id=str(point_id("tenant-a", 1)), vector=bag_of_words("chef").tolist(), payload=before
+    )
+    server.memory.upsert(COLLECTION, [point])
+    assert index.versions([("tenant-a", 1)]) == {("tenant-a", 1): Stored(0, deleted=False)}
+    index.write([entry("tenant-a", 1, "new")])
     (payload,) = server.payloads(COLLECTION).values()
-    assert payload["profile"] == "pilot"
+    assert (payload["profile"], payload["version"]) == ("new", 1)
+
+
+def test_given_what_is_stored_when_asked_for_then_one_request_tells_all_versions(
+    index: UserIndex, server: FakeQdrant
+) -> None:
+    index.write([entry("tenant-a", 1), entry("tenant-b", 1)._replace(version=7), marker("tenant-a", 2, 3)])
+    server.requests.clear()
+    known = index.versions([("tenant-a", 1), ("tenant-b", 1), ("tenant-a", 2), ("tenant-b", 2)])
+    assert known == {
+        ("tenant-a", 1): Stored(1, deleted=False),
+        ("tenant-b", 1): Stored(7, deleted=False),
+        ("tenant-a", 2): Stored(3, deleted=True),
+    }
+    assert server.operations() == ["retrieve"]
+
+
+def test_given_a_deletion_when_stored_then_the_person_is_gone_and_the_marker_names_none(
+    index: UserIndex, server: FakeQdrant
+) -> None:
+    index.write([entry("tenant-a", 1)])
+    index.write([marker("tenant-a", 1, 2)])
+    [point], _ = server.memory.scroll(COLLECTION, with_vectors=True)
+    assert (point.payload, point.vector) == (
+        {"key": "tenant-a:1", "deletedFrom": "tenant-a", "userId": 1, "version": 2, "deletedAt": DELETED_AT},
+        {},
+    )
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_given_a_deletion_when_an_older_event_comes_then_nobody_is_back(
+    index: UserIndex, version: int
+) -> None:
+    index.write([marker("tenant-a", 1, 2)])
+    index.write([entry("tenant-a", 1)._replace(version=version)])
+    assert index.versions([("tenant-a", 1)]) == {("tenant-a", 1): Stored(2, deleted=True)}
+
+
+def test_given_a_newer_version_when_an_older_deletion_comes_then_it_changes_nothing(
+    index: UserIndex,
+) -> None:
+    index.write([entry("tenant-a", 1)._replace(version=3)])
+    index.write([marker("tenant-a", 1, 2)])
+    assert index.count("tenant-a") == 1
+
+
+@pytest.mark.parametrize("users", [[], [entry("tenant-a", 9)]], ids=["only-markers", "markers-and-a-user"])
+def test_given_markers_when_read_then_no_search_and_no_count_sees_them(
+    index: UserIndex, server: FakeQdrant, users: list[Entry]
+) -> None:
+    index.write([*users, *(marker("tenant-a", user, 2) for user in range(1, 9)), marker("tenant-b", 1, 2)])
+    assert len(index.search("tenant-a", bag_of_words("chef").tolist(), 50)) == len(users)
+    assert index.count("tenant-a") == len(users)
+    unfiltered = server.memory.query_points(COLLECTION, query=bag_of_words("chef").tolist(), limit=50)
+    assert len(unfiltered.points) == len(users)
+    assert index.count_all("tenant-a") == len(users) + 8
+
+
+def test_given_a_tenant_when_forgotten_then_its_users_and_markers_are_gone_and_no_other_tenants(
+    index: UserIndex,
+) -> None:
+    index.write([entry("a", 1), marker("a", 2, 2), entry("A", 1), entry("ab", 1), marker("b", 2, 2)])
+    assert index.forget("a") == 2
+    assert [index.count_all(tenant) for tenant in ("a", "A", "ab", "b")] == [0, 1, 1, 1]
+    assert index.forget("a") == 0
+
+
+def test_given_markers_when_the_old_ones_are_removed_then_younger_ones_and_users_stay(
+    index: UserIndex,
+) -> None:
+    ages = [marker("tenant-a", user, 2)._replace(deleted_at_ms=1_000 * user) for user in (1, 2, 3)]
+    index.write([*ages, entry("tenant-a", 4), entry("tenant-b", 1)])
+    assert index.remove_markers(3_000) == 2
+    assert set(index.versions(("tenant-a", user) for user in range(1, 5))) == {
+        ("tenant-a", 3),
+        ("tenant-a", 4),
+    }
+    assert index.count("tenant-b") == 1
 
 
 def test_given_two_tenants_when_searched_then_only_one_is_found_best_first(index: UserIndex) -> None:
-    index.upsert([entry("tenant-a", 1), entry("tenant-a", 2, "pastry chef"), entry("tenant-b", 3)])
+    index.write([entry("tenant-a", 1), entry("tenant-a", 2, "pastry chef"), entry("tenant-b", 3)])
     hits = index.search("tenant-a", bag_of_words("chef").tolist(), 10)
     assert [hit.user_id for hit in hits] == [1, 2]
     assert hits[0].score == pytest.approx(1.0)
@@ -75,7 +193,7 @@ def test_given_two_tenants_when_searched_then_only_one_is_found_best_first(index
 
 def test_given_tenants_that_differ_little_when_searched_then_each_finds_its_own(index: UserIndex) -> None:
     tenants = ["a", "A", "a.b", "a-b", "a" * 128]
-    index.upsert([entry(tenant, 1) for tenant in tenants])
+    index.write([entry(tenant, 1) for tenant in tenants])
     for tenant in tenants:
         [hit] = index.search(tenant, bag_of_words("chef").tolist(), 9)
         assert hit.email == f"u1@{tenant}.dev"
@@ -114,8 +232,8 @@ def any_order(profiles: Sequence[str], seed: int = 0) -> tuple[AnyOrder, UserInd
     ensure_collection(server, Settings.model_validate(sam.environment("enrich")))
     index = UserIndex(server, COLLECTION)
     ids = Random(seed).sample(range(1, 1000), len(profiles))
-    index.upsert([entry("tenant-a", user, profile) for user, profile in zip(ids, profiles, strict=True)])
-    index.upsert([entry("tenant-b", user) for user in range(1, 5)])
+    index.write([entry("tenant-a", user, profile) for user, profile in zip(ids, profiles, strict=True)])
+    index.write([entry("tenant-b", user) for user in range(1, 5)])
     server.requests.clear()
     return server, index
 
@@ -154,7 +272,7 @@ def test_given_hundreds_of_equal_users_when_searched_then_the_first_come_and_onl
 def test_given_vectors_that_differ_by_noise_when_searched_then_they_count_as_equal(index: UserIndex) -> None:
     vector = bag_of_words("chef")
     for user in (3, 1, 2):  # as if each were embedded in another batch
-        index.upsert([entry("tenant-a", user)._replace(vector=(vector + user * 1e-7).tolist())])
+        index.write([entry("tenant-a", user)._replace(vector=(vector + user * 1e-7).tolist())])
     assert [hit.user_id for hit in index.search("tenant-a", vector.tolist(), 3)] == [1, 2, 3]
     assert [hit.user_id for hit in index.search("tenant-a", vector.tolist(), 1)] == [1]
 
@@ -162,7 +280,7 @@ def test_given_vectors_that_differ_by_noise_when_searched_then_they_count_as_equ
 def test_given_nobody_as_near_as_the_last_when_searched_then_one_request_is_sent(
     index: UserIndex, server: FakeQdrant
 ) -> None:
-    index.upsert([entry("tenant-a", 1), entry("tenant-a", 2), entry("tenant-a", 3, "pilot")])
+    index.write([entry("tenant-a", 1), entry("tenant-a", 2), entry("tenant-a", 3, "pilot")])
     server.requests.clear()
     index.search("tenant-a", bag_of_words("chef").tolist(), 2)
     assert server.operations() == ["query_points"]
@@ -175,7 +293,15 @@ def test_given_qdrant_fails_when_used_then_it_is_unavailable(
     server.down = failure == "down"
     server.lose_data()
     with pytest.raises(UnavailableError, match="did not store the embeddings"):
-        index.upsert([entry("tenant-a", 1)])
+        index.write([entry("tenant-a", 1)])
+    with pytest.raises(UnavailableError, match="did not tell the stored versions"):
+        index.versions([("tenant-a", 1)])
+    with pytest.raises(UnavailableError, match="did not remove the points"):
+        index.forget("tenant-a")
+    with pytest.raises(UnavailableError, match="did not remove the points"):
+        index.remove_markers(DELETED_AT)
+    with pytest.raises(UnavailableError, match="did not count the embeddings"):
+        index.count_all("tenant-a")
     with pytest.raises(UnavailableError, match="did not answer the search"):
         index.search("tenant-a", bag_of_words("chef").tolist(), 1)
 

@@ -1,49 +1,52 @@
-"""Rebuilding the index: every user of the table goes through the topic again, as if it were created now.
+"""Rebuilding the index: every user of the table goes through the topic again, as it is now.
 
-For use after a change of the embedding model (with a new collection) or the loss of the vector store.
+For use after a change of the embedding model (with a new collection) or the loss of the vector store. The
+function `reindex` does it, as on AWS; here are its progress, and a look at what has come of it.
 """
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
-from functools import partial
-from typing import NamedTuple
+from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 from qdrant_client import QdrantClient
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from users.errors import InvalidCursorError
 from users.errors import UnavailableError as UsersUnavailableError
-from users.events import user_created
-from users.model import User
-from users.publisher import Publisher
 from users.store import UserStore
 from vectors.errors import UnavailableError as VectorsUnavailableError
 from vectors.index import UserIndex
 
 from mesh import paths
-from mesh.clients import tables
+from mesh.clients import operator, tables
 from mesh.commands import status
 from mesh.deployment import template_parameters
 from mesh.deployment.provision import provision
 from mesh.errors import MeshError
-from mesh.kafka import kafka_access
 from mesh.process import wait_until
 from mesh.state import State
 
-_PAGE = 100
-_SHOWN = 20
 _INDEXED_SECONDS = 600
 _FETCHED_SECONDS = 10.0
 
 
-class Place(NamedTuple):
-    """How far a run has come: in which tenant, after which page."""
+class _After(BaseModel):
+    """A place in a run over all tenants, as the function answers it."""
+
+    model_config = ConfigDict(extra="forbid")
 
     tenant: str
-    cursor: str | None
+    cursor: str | None = None
+
+
+class _Event(BaseModel):
+    """The event that goes on with such a run."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    after: _After
 
 
 def run(state: State, tenant: str | None, console: Console) -> None:
@@ -63,71 +66,40 @@ def run(state: State, tenant: str | None, console: Console) -> None:
 
 def _run(state: State, values: Mapping[str, str], tenant: str | None, console: Console) -> None:
     users = tables.users(state)
-    publisher = Publisher(partial(kafka_access.options, state), values["UserEventsTopic"])
     tenants = sorted(users.tenants())
+    event: dict[str, Any] = {}
     if tenant is not None:
-        tenants = [_known(tenant, tenants)]
-    started = _saved() if tenant is None else None
-    if started:
-        console.print(f"Going on with {started.tenant}, where the last run ended.")
+        tenants, event = [tables.known(tenant, tenants)], {"tenant": tenant}
+    elif (saved := _saved()) is not None:
+        console.print(f"Going on with {saved.after.tenant}, where the last run ended.")
+        tenants = [each for each in tenants if each >= saved.after.tenant]
+        event = saved.model_dump()
+    published = markers = 0
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    published = {}
     with Progress(*columns, console=console) as progress:
         task = progress.add_task("tenants", total=len(tenants))
-        for each in tenants:
-            progress.update(task, description=each)
-            if started is None or each >= started.tenant:
-                cursor = started.cursor if started and each == started.tenant else None
-                published[each] = _publish(users, publisher, each, cursor, keep=tenant is None)
-            progress.advance(task)
-        progress.update(task, description="published")
-    publisher.close()
-    console.print(f"{sum(published.values())} users of {len(published)} tenants published. Indexing …")
-    _check(state, values, users, list(published), console)
+        for answer in operator.answers(state, "reindex", event):
+            published += answer["published"]
+            markers += answer["markersRemoved"]
+            left = answer["next"]
+            done = sum(each < left["after"]["tenant"] for each in tenants) if left else len(tenants)
+            progress.update(task, completed=done, description=f"{published} users published")
+            if left and tenant is None:
+                paths.REINDEX.write_text(json.dumps(left))
+    console.print(f"{published} users of {len(tenants)} tenants published. Indexing …")
+    if markers:
+        console.print(
+            f"{markers} markers removed: of users erased so long ago that nothing brings them back."
+        )
+    _check(state, values, users, tenants, console)
     paths.REINDEX.unlink(missing_ok=True)
-
-
-def _known(tenant: str, tenants: list[str]) -> str:
-    """Return the tenant; MeshError if it is not in the table."""
-    if tenant not in tenants:
-        shown = [*tenants[:_SHOWN], *(["…"] if len(tenants) > _SHOWN else [])]
-        there = f"There are: {', '.join(shown)}." if tenants else "There is none yet."
-        raise MeshError(f"There is no tenant {tenant!r} in the table. {there}")
-    return tenant
-
-
-def _publish(users: UserStore, publisher: Publisher, tenant: str, cursor: str | None, *, keep: bool) -> int:
-    """Publish a tenant's users from a page on; return how many there were."""
-    published = 0
-    for page, after in _pages(users, tenant, cursor):
-        errors = publisher.publish_all([user_created(user) for user in page])
-        if failed := next(filter(None, errors), None):
-            raise MeshError(
-                f"Kafka did not take the users of {tenant}: {failed}. Run it again to go on there."
-            )
-        published += len(page)
-        if keep and after:
-            _save(Place(tenant, after))
-    return published
-
-
-def _pages(users: UserStore, tenant: str, cursor: str | None) -> Iterator[tuple[list[User], str | None]]:
-    while True:
-        try:
-            page = users.page(tenant, _PAGE, cursor)
-        except InvalidCursorError as error:  # only where the last run has saved it can it be wrong
-            raise _damaged() from error
-        cursor = page.next_cursor
-        yield page.users, cursor
-        if cursor is None:
-            return
 
 
 def _check(
     state: State, values: Mapping[str, str], users: UserStore, tenants: list[str], console: Console
 ) -> None:
     """Wait until each tenant has as many users in the index as in the table, or no more are to come."""
-    stored = {each: sum(len(page) for page, _ in _pages(users, each, None)) for each in tenants}
+    stored = {each: tables.count(users, each) for each in tenants}
     with closing(QdrantClient(url=state.qdrant_url, check_compatibility=False)) as client:
         index = UserIndex(client, values["QdrantCollection"])
 
@@ -163,18 +135,10 @@ def _await_indexed(state: State, complete: Callable[[], bool]) -> None:
         )
 
 
-def _saved() -> Place | None:
+def _saved() -> _Event | None:
     if not paths.REINDEX.exists():
         return None
     try:
-        return TypeAdapter(Place).validate_json(paths.REINDEX.read_bytes())
+        return _Event.model_validate_json(paths.REINDEX.read_bytes())
     except ValidationError as error:
-        raise _damaged() from error
-
-
-def _damaged() -> MeshError:
-    return MeshError(f"{paths.REINDEX} is damaged. Remove it; mesh reindex then begins anew.")
-
-
-def _save(place: Place) -> None:
-    paths.REINDEX.write_text(json.dumps(place._asdict()))
+        raise MeshError(f"{paths.REINDEX} is damaged. Remove it; mesh reindex then begins anew.") from error

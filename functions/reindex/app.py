@@ -1,0 +1,125 @@
+"""By hand: publish what every user of the table is now, so that an index that lost them gets them again."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from itertools import zip_longest
+from typing import Any, NamedTuple
+
+import boto3
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from pydantic import BaseModel, ConfigDict
+from users import table
+from users.errors import UnavailableError
+from users.events import user_updated
+from users.model import User
+from users.operator.bounds import longest_life
+from users.outbox import Outbox
+from users.publisher import event_publisher
+from users.settings import StoreSettings
+from users.store import UserStore
+from vectors.index import user_index
+
+_PAGE = 100
+_PAGE_MILLIS = 15_000  # the longest that one page takes: Kafka gives up, DynamoDB is slow
+
+logger = Logger()
+metrics = Metrics()
+
+
+class Place(BaseModel):
+    """How far a run has come: in which tenant, after which page."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    tenant: str
+    cursor: str | None = None
+
+
+class Request(BaseModel):
+    """The event: whose users, all tenants' if it does not say; after which place of an earlier answer."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    tenant: str | None = None
+    after: Place | None = None
+
+
+class Page(NamedTuple):
+    """Some users of a tenant, and where the next ones begin; None after the last of all."""
+
+    users: list[User]
+    after: Place | None
+
+
+@cache
+def client() -> Any:
+    """Return the execution environment's way to DynamoDB."""
+    return boto3.client("dynamodb", config=table.TIMEOUTS)
+
+
+@logger.inject_lambda_context(clear_state=True)
+@metrics.log_metrics(capture_cold_start_metric=True)
+def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Publish page by page, as long as there is time; `next` is the event that goes on, null at the end.
+
+    An index that holds a user's version already does not change by it. The end of a run over all tenants also
+    removes the markers of users whose older events cannot come any more.
+    """
+    request = Request.model_validate(event)
+    published, after = 0, request.after
+    for page in pages(request):
+        errors = event_publisher().publish_all([user_updated(user) for user in page.users])
+        if failed := next(filter(None, errors), None):
+            if not published:
+                raise UnavailableError(f"Kafka did not take the users: {failed}") from failed
+            break
+        published += len(page.users)
+        after = page.after
+        if after is None or context.get_remaining_time_in_millis() < _PAGE_MILLIS:
+            break
+    else:
+        after = None  # there was no page: no tenant
+    markers = remove_markers() if after is None and request.tenant is None else 0
+    metrics.add_metric("UsersReindexed", MetricUnit.Count, published)
+    logger.info("users published", users=published, markers_removed=markers, done=after is None)
+    rest = Request(tenant=request.tenant, after=after) if after else None
+    return {
+        "published": published,
+        "markersRemoved": markers,
+        "next": rest and rest.model_dump(exclude_none=True),
+    }
+
+
+def pages(request: Request) -> Iterator[Page]:
+    """Yield users tenant by tenant, from where the request says."""
+    users = UserStore(client(), StoreSettings.read().table_name)
+    after = request.after or Place(tenant=request.tenant or "")
+    tenants = [request.tenant] if request.tenant else sorted(users.tenants())
+    left = [each for each in tenants if each >= after.tenant]
+    for tenant, following in zip_longest(left, left[1:]):
+        cursor = after.cursor if tenant == after.tenant else None
+        while True:
+            page = users.page(tenant, _PAGE, cursor)
+            cursor = page.next_cursor
+            if cursor is None:
+                yield Page(page.users, Place(tenant=following) if following else None)
+                break
+            yield Page(page.users, Place(tenant=tenant, cursor=cursor))
+
+
+def remove_markers() -> int:
+    """Remove what keeps erased users from coming back, where nothing that could bring them is left.
+
+    That is where Kafka holds no event from before the erasure, by its topics' bounds, nor does the outbox.
+    """
+    now = datetime.now(UTC)
+    life = longest_life()
+    if life is None:
+        logger.warning("markers are kept", reason="a topic has no bound: docs/deploy.md, Topics")
+        return 0
+    backlog = Outbox(client(), StoreSettings.read().table_name).backlog()
+    before = now - max(life, timedelta(seconds=backlog.age_seconds))
+    return user_index().remove_markers(int(before.timestamp() * 1000))

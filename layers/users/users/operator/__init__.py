@@ -1,0 +1,1 @@
+"""What only an operator does, for all tenants or to one."""
