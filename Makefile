@@ -64,7 +64,7 @@ test-localstack: $(INSTALLED) ## the end-to-end tests on LocalStack, and its fun
 	MESH_EMULATOR=localstack $(PYTEST) --timeout 300 tests/integration/localstack tests/integration/mesh/test_workers.py tests/localstack tests/e2e tests/mesh
 
 .PHONY: test-sam
-test-sam: $(INSTALLED) ## the functions by sam local, in containers (as root it gets itself a Docker engine)
+test-sam: $(INSTALLED) ## the functions by sam local, and kafka-esm's image, in containers (as root it gets itself a Docker engine)
 	$(PYTEST) tests/sam_local
 
 ##@ Measure it
