@@ -66,7 +66,7 @@ def test_while_everything_is_killed_at_random_nobody_is_lost_and_nobody_returns(
 
     trial.notes = (
         f"killed: {', '.join(f'{count} × {name}' for name, count in killed.most_common())}; "
-        f"{rate:.1f} requests done a second; the longest that any user waited to be found: {waits.longest:.0f} s"
+        f"{rate:.1f} requests done a second; the longest that anybody waited: {waits.longest:.0f} s"
     )
     assert verdict.wrong == {}
     assert verdict.created + verdict.updated + verdict.erased >= 2_000 * min(1.0, SECONDS / 300)
