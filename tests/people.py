@@ -11,4 +11,6 @@ ALICE = User(
     name="Alice",
     profile="",
     created_at=datetime(2026, 1, 1, tzinfo=UTC),
+    updated_at=datetime(2026, 1, 1, tzinfo=UTC),
+    version=1,
 )

@@ -68,9 +68,19 @@ KINDS: dict[str, Kind] = {
     "two tenant headers": Kind(_header("ce_tenantid", b"tenant-x", b"tenant-a"), Reason.REPEATED_HEADER),
     "two event ids": Kind(_header("ce_id", b"1", b"2"), Reason.REPEATED_HEADER),
     "CloudEvents 0.3": Kind(_header("ce_specversion", b"0.3"), Reason.WRONG_SPECVERSION),
-    "another type": Kind(_header("ce_type", b"user.deleted"), Reason.UNKNOWN_TYPE),
+    "another type": Kind(_header("ce_type", b"order.created"), Reason.UNKNOWN_TYPE),
+    "a type without a word": Kind(_header("ce_type", b"user."), Reason.UNKNOWN_TYPE),
     "a type that is no text": Kind(_header("ce_type", BROKEN_TEXT), Reason.UNKNOWN_TYPE),
-    "a tombstone": Kind(_value(None), Reason.NO_VALUE),
+    "a tombstone of nobody": Kind(lambda good: Record(b"tenant-a", None, good.headers), Reason.WRONG_KEY),
+    "a tombstone of another tenant": Kind(
+        lambda good: Record(b"tenant-x:123", None, good.headers), Reason.TENANT_MISMATCH
+    ),
+    "a newer type with a key of another tenant": Kind(
+        lambda good: _key(b"tenant-x:123")(_header("ce_type", b"user.merged")(good)), Reason.TENANT_MISMATCH
+    ),
+    "a newer type without a key": Kind(
+        lambda good: _key(None)(_header("ce_type", b"user.merged")(good)), Reason.NO_KEY
+    ),
     "an empty value": Kind(_value(b""), Reason.NOT_JSON),
     "text": Kind(_value(b"not json"), Reason.NOT_JSON),
     "a value that is cut": Kind(_cut, Reason.NOT_JSON),
@@ -91,6 +101,9 @@ KINDS: dict[str, Kind] = {
     "an infinite id": Kind(_id(b"1e999"), Reason.WRONG_SCHEMA),
     "no tenant": Kind(_in_value(b'"tenantId"', b'"tenant_id"'), Reason.WRONG_SCHEMA),
     "a tenant with a line break": Kind(_in_value(b'","email"', b'\\n","email"'), Reason.WRONG_SCHEMA),
+    "a version as text": Kind(_in_value(b'"version":1', b'"version":"1"'), Reason.WRONG_SCHEMA),
+    "a version of zero": Kind(_in_value(b'"version":1', b'"version":0'), Reason.WRONG_SCHEMA),
+    "a version of null": Kind(_in_value(b'"version":1', b'"version":null'), Reason.WRONG_SCHEMA),
     "a name of null": Kind(_in_value(b'"name":', b'"name":null,"nick":'), Reason.WRONG_SCHEMA),
     "no key": Kind(_key(None), Reason.NO_KEY),
     "an empty key": Kind(_key(b""), Reason.WRONG_KEY),

@@ -11,7 +11,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from users import dead_letters
 from users.attempts import TIMEOUTS, Attempts
 from users.dead_letters import Poison
-from users.events import PoisonRecordError, Reason, UserCreated, parse
+from users.events import PoisonRecordError, Reason, UserChanged, parse
 from users.invocation import batch, is_warm_up
 from users.received import Received
 from users.settings import StoreSettings
@@ -23,7 +23,7 @@ from vectors.settings import settings
 logger = Logger()
 metrics = Metrics()
 
-Good = tuple[Received, UserCreated]
+Good = tuple[Received, UserChanged]
 
 
 @logger.inject_lambda_context(clear_state=True)
@@ -61,7 +61,9 @@ def sorted_out(records: Iterable[Received]) -> tuple[list[Good], list[Poison]]:
     poison: list[Poison] = []
     for record in records:
         try:
-            good.append((record, parse(*record.record)))
+            event = parse(*record.record)
+            if isinstance(event, UserChanged):
+                good.append((record, event))
         except PoisonRecordError as error:
             poison.append(Poison(record, error))
     return good, poison
@@ -84,11 +86,11 @@ def report(users: int, dead_letters: int) -> None:
     logger.info("batch indexed", users=users, dead_letters=dead_letters)
 
 
-def text_of(user: UserCreated) -> str:
+def text_of(user: UserChanged) -> str:
     """Return what is embedded: who the user is, in a sentence."""
     return f"{user.name}. {user.profile}".strip()
 
 
-def entry(user: UserCreated, vector: list[float]) -> Entry:
+def entry(user: UserChanged, vector: list[float]) -> Entry:
     """Return the index entry of a user."""
     return Entry(user.tenant_id, user.id, user.email, user.name, user.profile, vector)

@@ -11,7 +11,15 @@ from aws_lambda_powertools.utilities.data_classes import KafkaEvent
 from aws_lambda_powertools.utilities.parser.models import KafkaSelfManagedEventModel
 from mesh import paths
 from users.dead_letters import Poison, dead_letter
-from users.events import PoisonRecordError, parse, user_created
+from users.events import (
+    PoisonRecordError,
+    Record,
+    UserChanged,
+    parse,
+    user_created,
+    user_deleted,
+    user_updated,
+)
 from users.received import received
 
 from tests.people import ALICE
@@ -26,11 +34,12 @@ def batch(path: Path) -> dict[str, Any]:
 
 
 def read(event: dict[str, Any]) -> list[str]:
-    """Say of every record whom it announces, or that it is poison."""
+    """Say of every record whom it announces, that it is poison, or that it is passed over."""
     said = []
     for record in KafkaEvent(event).records:
         try:
-            said.append(parse(*received(record).record).name)
+            announced = parse(*received(record).record)
+            said.append(announced.name if isinstance(announced, UserChanged) else "passed over")
         except PoisonRecordError:
             said.append("poison")
     return said
@@ -46,14 +55,24 @@ def poison(event: dict[str, Any]) -> list[Poison]:
     return found
 
 
-def test_given_a_user_when_announced_then_the_headers_are_cloudevents_1_in_binary_mode() -> None:
-    record = user_created(ALICE)
+@pytest.mark.parametrize(
+    ("record", "type_", "source"),
+    [
+        (user_created(ALICE), "user.created", "/users/create"),
+        (user_updated(ALICE), "user.updated", "/users"),
+        (user_deleted("tenant-a", 123, 2), "user.deleted", "/users"),
+    ],
+    ids=["created", "updated", "deleted"],
+)
+def test_given_a_change_when_announced_then_the_headers_are_cloudevents_1_in_binary_mode(
+    record: Record, type_: str, source: str
+) -> None:
     headers = {name: value.decode() for name, value in record.headers}
     assert headers.keys() == CONTEXT
     assert len(record.headers) == len(headers)
     assert headers["ce_specversion"] == "1.0"
-    assert headers["ce_type"] == "user.created"
-    assert headers["ce_source"] == "/users/create"
+    assert headers["ce_type"] == type_
+    assert headers["ce_source"] == source
     assert headers["ce_tenantid"] == "tenant-a"
     assert headers["content-type"] == "application/json"
     assert UUID(headers["ce_id"])
@@ -81,7 +100,7 @@ def test_given_a_batch_when_powertools_reads_it_then_it_is_a_self_managed_kafka_
 @pytest.mark.parametrize(
     ("path", "names"),
     [
-        (BATCHES[0], ["Good One", *["poison"] * 5, "Good Two"]),
+        (BATCHES[0], ["Good One", *["poison"] * 5, "Good Two", "passed over"]),
         (BATCHES[1], ["Alice Chen", "Bob Okafor", "Zoë Müller"]),
     ],
     ids=lambda value: value.stem if isinstance(value, Path) else "",
@@ -102,7 +121,7 @@ def test_given_poison_of_a_batch_when_it_is_a_dead_letter_then_it_has_the_shape_
     found = poison(batch(path))
     assert [each.error.reason for each in found] == [
         "not-json",
-        "no-value",
+        "unknown-type",
         "tenant-mismatch",
         "no-key",
         "wrong-schema",

@@ -11,7 +11,7 @@ from tenant_auth.problems import MEDIA_TYPE
 PUBLISHED = paths.ROOT / "docs" / "openapi.json"
 OPERATIONS = {
     ("get", "/health"): {"200", "500"},
-    ("post", "/users/create"): {"201", "400", "401", "409", "413", "415", "422", "429", "500", "503"},
+    ("post", "/users/create"): {"201", "400", "401", "409", "410", "413", "415", "422", "429", "500", "503"},
     ("get", "/users"): {"200", "400", "401", "422", "429", "500", "503"},
     ("get", "/ai/users/search"): {"200", "401", "422", "429", "500", "503"},
 }

@@ -38,6 +38,8 @@ def created(tenant: str, user_id: int, profile: str = "") -> Record:
         name="Pat",
         profile=profile,
         created_at=datetime.now(UTC),
+        updated_at=datetime.now(UTC),
+        version=1,
     )
     return user_created(user)
 

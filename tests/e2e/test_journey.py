@@ -54,6 +54,8 @@ def given_user(tenant: str, profile: str, user_id: int = 123) -> User:
         name="Pat",
         profile=profile,
         created_at=datetime.now(UTC),
+        updated_at=datetime.now(UTC),
+        version=1,
     )
 
 

@@ -4,6 +4,7 @@ The emulator enforces IAM; the policies are those of template.yaml and of `tenan
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import boto3
@@ -155,8 +156,9 @@ def test_everything_that_create_user_does_is_allowed(function: str) -> None:
         outbox.remove([created.event])
         return created.user
 
+    get = partial(users.get, OWN)
     requests = IdempotentRequests(client, TABLE, OWN, LambdaContext("create_user"))
-    assert requests.create("key", ALICE, create) == requests.create("key", ALICE, create)
+    assert requests.create("key", ALICE, create, get) == requests.create("key", ALICE, create, get)
 
 
 @pytest.mark.parametrize("function", ["list_users"], indirect=True)

@@ -21,7 +21,14 @@ SECONDS = 120
 
 def produce(mesh: Mesh, tenant: str, profile: str) -> None:
     user = User(
-        id=7, tenant_id=tenant, email="pat@x.dev", name="Pat", profile=profile, created_at=datetime.now(UTC)
+        id=7,
+        tenant_id=tenant,
+        email="pat@x.dev",
+        name="Pat",
+        profile=profile,
+        created_at=datetime.now(UTC),
+        updated_at=datetime.now(UTC),
+        version=1,
     )
     record = user_created(user)
     producer = KafkaProducer(**mesh.kafka())

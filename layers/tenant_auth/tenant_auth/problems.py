@@ -18,6 +18,7 @@ TITLES = {  # RFC 9110's; those of http.HTTPStatus depend on the Python version
     404: "Not Found",
     405: "Method Not Allowed",
     409: "Conflict",
+    410: "Gone",
     413: "Content Too Large",
     415: "Unsupported Media Type",
     422: "Unprocessable Content",

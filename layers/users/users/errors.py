@@ -5,6 +5,18 @@ class EmailTakenError(Exception):
     """Another user of the tenant has this e-mail address."""
 
 
+class NotFoundError(Exception):
+    """The tenant has no user with this id."""
+
+
+class VersionMismatchError(Exception):
+    """The user has another version than the caller expects."""
+
+
+class ErasedError(Exception):
+    """The user that the request created has been erased since."""
+
+
 class InvalidCursorError(ValueError):
     """The cursor was not made by this store for this tenant."""
 

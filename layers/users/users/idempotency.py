@@ -20,10 +20,10 @@ from aws_lambda_powertools.utilities.idempotency.exceptions import (
     IdempotencyPersistenceLayerError,
     IdempotencyValidationError,
 )
-from aws_lambda_powertools.utilities.idempotency.serialization.pydantic import PydanticSerializer
+from aws_lambda_powertools.utilities.idempotency.serialization.base import BaseIdempotencySerializer
 
 from users import table
-from users.errors import InProgressError, KeyReusedError, UnavailableError
+from users.errors import ErasedError, InProgressError, KeyReusedError, NotFoundError, UnavailableError
 from users.model import NewUser, User
 
 if TYPE_CHECKING:
@@ -54,12 +54,15 @@ class IdempotentRequests:
             lambda_context=lambda_context,  # what a killed function left can be tried again after its time
         )
 
-    def create(self, key: str, new: NewUser, create: Callable[[str], User]) -> User:
-        """Return what `create` returned for this key and body, now or up to a day ago.
+    def create(
+        self, key: str, new: NewUser, create: Callable[[str], User], get: Callable[[int], User]
+    ) -> User:
+        """Return the user whom `create` made for this key and body, now or up to a day ago.
 
-        `create` is given a name of the request that is the same each time. Raises KeyReusedError if the key
-        came with another body, InProgressError if the first request is still at work, UnavailableError if
-        DynamoDB does not answer.
+        Only the user's id is kept, so that nobody who is erased stays here: an earlier one is read by `get`,
+        and is as it is now. `create` is given a name of the request that is the same each time. Raises
+        KeyReusedError if the key came with another body, InProgressError if the first request is still at
+        work, ErasedError if its user has been erased since, UnavailableError if DynamoDB does not answer.
         """
         request = {"key": key, "body": new.model_dump_json()}
 
@@ -71,15 +74,29 @@ class IdempotentRequests:
             data_keyword_argument="request",
             persistence_store=self._store,
             config=self._config,
-            output_serializer=PydanticSerializer(User),
+            output_serializer=_IdOnly(),
             key_prefix=_PREFIX,
         )
         try:
-            created: User = once(request=request)
+            created: User | int = once(request=request)
         except IdempotencyValidationError:
             raise KeyReusedError from None
         except (IdempotencyAlreadyInProgressError, IdempotencyInconsistentStateError):
             raise InProgressError from None
         except IdempotencyPersistenceLayerError as error:
             raise UnavailableError("DynamoDB did not keep the request.") from error
-        return created
+        try:
+            return get(created) if isinstance(created, int) else created
+        except NotFoundError:
+            raise ErasedError from None
+
+
+class _IdOnly(BaseIdempotencySerializer):
+    """What is kept of a user; earlier deployments have kept all of it."""
+
+    def to_dict(self, data: User) -> dict[str, int]:
+        return {"id": data.id}
+
+    def from_dict(self, data: dict[str, Any]) -> int:
+        user_id: int = data["id"]
+        return user_id

@@ -5,6 +5,8 @@ from contextlib import suppress
 from functools import cache, partial
 from typing import Any
 
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
 from kafka import KafkaProducer
 from kafka.errors import KafkaError
 from pybreaker import CircuitBreaker, CircuitBreakerError
@@ -12,6 +14,7 @@ from pybreaker import CircuitBreaker, CircuitBreakerError
 from users.errors import UnavailableError
 from users.events import Record
 from users.kafka_client import Connections, access_options
+from users.outbox import Event, Outbox
 from users.settings import UserEventsSettings
 
 _CONNECT_MS = 1_000  # to find the brokers, and again to learn of the topic
@@ -19,6 +22,9 @@ _DELIVERY_MS = 2_000
 _DECIDED_SECONDS = 3  # longer than delivery: the producer shall have decided before we give up
 _PAUSE_SECONDS = 15
 _MAX_REQUEST_BYTES = 8 * 2**20  # the broker says what is too large
+
+_logger = Logger()
+_metrics = Metrics()
 
 
 class Publisher:
@@ -93,15 +99,42 @@ def event_publisher() -> Publisher:
 _breaker = CircuitBreaker(fail_max=1, reset_timeout=_PAUSE_SECONDS, throw_new_error_on_trip=False)
 
 
-def publish(record: Record) -> None:
-    """Send a user event and wait until Kafka has it; UnavailableError if it does not take it now.
+def announce(outbox: Outbox, *events: Event) -> None:
+    """Publish stored events, if Kafka takes them soon; relay_events sends what stays in the outbox.
 
     For some seconds after a failure Kafka is not asked at all: one request waits for it, not every one.
     """
+    if not events:
+        return
     try:
-        _breaker.call(event_publisher().publish, record)
+        errors = _published([event.record for event in events])
+        outbox.remove([event for event, error in zip(events, errors, strict=True) if error is None])
+    except Exception as error:
+        errors = [error] * len(events)
+    left = [(event, reason) for event, reason in zip(events, errors, strict=True) if reason is not None]
+    for event, reason in left:
+        unforeseen = None if isinstance(reason, UnavailableError) else reason
+        _logger.warning("event left to the relay", event_id=event.id, reason=str(reason), exc_info=unforeseen)
+    if left:
+        _metrics.add_metric("EventsLeftToRelay", MetricUnit.Count, len(left))
+
+
+def _published(records: Sequence[Record]) -> Sequence[Exception | None]:
+    """Send user events; return for each why Kafka does not have it, None if it does."""
+    errors: list[UnavailableError | None] = []
+    try:
+        with _breaker.calling():
+            for refused in event_publisher().publish_all(records):
+                said = f"Kafka did not acknowledge the record: {refused}"
+                errors.append(UnavailableError(said) if refused else None)
+            if failed := next(filter(None, errors), None):
+                raise failed
     except CircuitBreakerError:
-        raise UnavailableError("Kafka failed a moment ago, and is asked again in some seconds.") from None
+        said = "Kafka failed a moment ago, and is asked again in some seconds."
+        return [UnavailableError(said)] * len(records)
+    except UnavailableError:
+        pass
+    return errors
 
 
 def _error(sent: Any) -> KafkaError | None:

@@ -11,7 +11,7 @@ from kafka import KafkaAdminClient, KafkaConsumer
 from kafka.admin import NewTopic
 from mesh import components, process
 from users.errors import UnavailableError
-from users.events import UserCreated, parse, user_created
+from users.events import UserChanged, parse, user_created
 from users.model import User
 from users.publisher import Publisher
 
@@ -26,6 +26,8 @@ def user(number: int) -> User:
         name="Zoë",
         profile="",
         created_at=datetime.now(UTC),
+        updated_at=datetime.now(UTC),
+        version=1,
     )
 
 
@@ -39,13 +41,15 @@ def create_topic(bootstrap_servers: str) -> None:
     admin.close()
 
 
-def consume(bootstrap_servers: str, records: int) -> list[UserCreated]:
+def consume(bootstrap_servers: str, records: int) -> list[UserChanged]:
     consumer = KafkaConsumer(
         TOPIC, bootstrap_servers=bootstrap_servers, auto_offset_reset="earliest", consumer_timeout_ms=20_000
     )
     found = []
     for record in consumer:
-        found.append(parse(record.key, record.value, record.headers))
+        event = parse(record.key, record.value, record.headers)
+        assert isinstance(event, UserChanged)
+        found.append(event)
         if len(found) == records:
             break
     consumer.close()

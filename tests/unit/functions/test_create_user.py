@@ -46,9 +46,11 @@ def test_given_a_new_user_when_created_then_the_answer_is_the_user(create_user: 
     answer = create(create_user)
     user = answer.json
     assert answer.status == 201
-    assert user.keys() == {"id", "tenantId", "email", "name", "profile", "createdAt"}
+    assert user.keys() == {"id", "tenantId", "email", "name", "profile", "createdAt", "updatedAt", "version"}
     assert {**user, **ALICE, "tenantId": "tenant-a"} == user
+    assert user["updatedAt"] == user["createdAt"]
     assert user["createdAt"].endswith("Z")
+    assert user["version"] == 1
     assert answer.headers["content-type"] == "application/json"
     assert not answer.is_base64
 
@@ -77,7 +79,9 @@ def test_given_a_new_user_when_created_then_the_event_is_on_the_topic_of_the_tem
     (record,) = kafka.records
     assert record.topic == "user.events"
     assert record.key == f"tenant-a:{user['id']}".encode()
-    assert json.loads(record.value) == {name: user[name] for name in user if name != "createdAt"}
+    assert json.loads(record.value) == {
+        name: user[name] for name in user if name not in ("createdAt", "updatedAt")
+    }
 
 
 def test_given_a_traceparent_when_created_then_the_event_carries_it(
@@ -177,7 +181,7 @@ def test_given_conflicting_transactions_when_created_then_it_is_tried_again(
 def test_given_endless_conflicts_when_created_then_503(
     create_user: Function, aws: DynamoFaults, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("users.store.sleep", lambda _: None)
+    monkeypatch.setattr("users.store.transaction.sleep", lambda _: None)
     aws.answer("TransactionCanceledException", ["TransactionConflict", "None"], times=100)
     assert create(create_user).problem(503)
 
@@ -324,7 +328,7 @@ def test_given_an_unforeseen_error_while_publishing_when_created_then_201_and_th
     def broken(*_: object) -> None:
         raise RuntimeError
 
-    monkeypatch.setattr("users.publisher.Publisher.publish", broken)
+    monkeypatch.setattr("users.publisher.Publisher.publish_all", broken)
     assert create(create_user).status == 201
     assert "RuntimeError" in create_user.logs(message="event left to the relay")[0]["exception"]
     assert len(outbox()) == 1
@@ -399,7 +403,7 @@ def test_given_a_failed_request_when_sent_again_with_its_key_then_it_is_tried_ag
 ) -> None:
     create(create_user, json=ALICE)  # the tenant is known from here on
     body = {**ALICE, "email": "b@x.dev"}
-    monkeypatch.setattr("users.store.sleep", lambda _: None)
+    monkeypatch.setattr("users.store.transaction.sleep", lambda _: None)
     aws.answer("TransactionCanceledException", ["TransactionConflict", "None"], times=9)
     create(create_user, json=body, headers=KEY).problem(503)
     assert create(create_user, json=body, headers=KEY).status == 201

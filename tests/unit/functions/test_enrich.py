@@ -34,7 +34,7 @@ def event(name: str) -> dict[str, Any]:
 
 TWO_PARTITIONS = event("two_partitions.json")
 POISON = event("poison_between_good.json")
-REASONS = ["not-json", "no-value", "tenant-mismatch", "no-key", "wrong-schema"]
+REASONS = ["not-json", "unknown-type", "tenant-mismatch", "no-key", "wrong-schema"]
 
 
 def test_given_two_partitions_when_enriched_then_each_user_is_a_point_of_its_tenant(
@@ -252,8 +252,8 @@ def test_given_the_collection_is_lost_when_enriched_then_it_raises_and_the_next_
 def test_given_more_poison_than_is_sent_at_once_when_enriched_then_all_of_it_is_sent(
     enrich: Function, kafka: FakeKafka
 ) -> None:
-    tombstone = user_created(ALICE)._replace(value=None)
-    enrich.invoke(delivered(*[tombstone] * 2_500))
+    spoilt = user_created(ALICE)._replace(value=b"")
+    enrich.invoke(delivered(*[spoilt] * 2_500))
     offsets = [int(dict(letter.headers)["dlq-offset"]) for letter in kafka.records]
     assert offsets == list(range(2_500))
     assert len(kafka.producers) == 1

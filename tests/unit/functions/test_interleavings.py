@@ -82,10 +82,10 @@ class World:
         for name in ("create_user", "relay_events"):  # moto looks at every item for every shard
             self.environments[name]["users.table"].OUTBOX_SHARDS = 1
         create_user["users.publisher"]._breaker.reset_timeout = 0
-        new_user = create_user["users.store"].new_user
-        create_user["users.store"].new_user = lambda tenant, new: new_user(tenant, new).model_copy(
-            update={"id": self.id_for(tenant)}
-        )
+        new_users = create_user["users.store"].new_users
+        create_user["users.store"].new_users = lambda tenant, news: [
+            user.model_copy(update={"id": self.id_for(tenant)}) for user in new_users(tenant, news)
+        ]
 
     def empty(self) -> None:
         """Forget every user, event and point, and repair what is down."""
@@ -134,6 +134,8 @@ class Forgery(NamedTuple):
             name=FORGED,
             profile=FORGED,
             created_at=datetime.now(UTC),
+            updated_at=datetime.now(UTC),
+            version=1,
         )
         _, value, headers = user_created(user)
         named = {**dict(headers), "ce_tenantid": self.header.encode()}

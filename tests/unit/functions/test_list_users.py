@@ -25,10 +25,18 @@ def stored(tenant: str, count: int) -> list[str]:
     clock = iter(range(1_000, 1_000 + count))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            "users.store.new_user",
-            lambda tenant_id, new: User(
-                **new.model_dump(), id=next(clock), tenant_id=tenant_id, created_at="2026-01-01T00:00:00Z"
-            ),
+            "users.store.new_users",
+            lambda tenant_id, news: [
+                User(
+                    **new.model_dump(),
+                    id=next(clock),
+                    tenant_id=tenant_id,
+                    created_at="2026-01-01T00:00:00Z",
+                    updated_at="2026-01-01T00:00:00Z",
+                    version=1,
+                )
+                for new in news
+            ],
         )
         for email in emails:
             store.create(tenant, _new(email))
@@ -66,6 +74,8 @@ def test_given_a_user_when_listed_then_it_has_the_form_of_the_design(list_users:
             "name": "A",
             "profile": "",
             "createdAt": "2026-01-01T00:00:00Z",
+            "updatedAt": "2026-01-01T00:00:00Z",
+            "version": 1,
         }
     ]
 

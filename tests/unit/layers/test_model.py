@@ -1,6 +1,7 @@
 """A user: what is accepted, and the id that it gets."""
 
 from collections.abc import Iterator
+from random import SystemRandom
 from types import SimpleNamespace
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
-from users.model import NewUser, User, new_user, unique_email
+from users.model import NewUser, User, new_users, unique_email
 from users.settings import AddressSettings
 
 EPOCH_2024_MS = 1_704_067_200_000
@@ -25,8 +26,9 @@ def make(email: str = "alice@tenant-a.dev", name: str = "Alice", **more: Any) ->
 def made_at(milliseconds: int, bits: int) -> User:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("users.model.time", SimpleNamespace(time_ns=lambda: milliseconds * 1_000_000))
-        patch.setattr("users.model.secrets", SimpleNamespace(randbits=lambda count: bits % 2**count))
-        return new_user("tenant-a", make())
+        patch.setattr(SystemRandom, "sample", lambda _, population, count: [population[bits]])
+        [user] = new_users("tenant-a", [make()])
+    return user
 
 
 @given(address=addresses.filter(lambda address: "xn--" not in address and "--" not in address))

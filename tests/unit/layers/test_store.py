@@ -1,6 +1,7 @@
 """The store on a table made from template.yaml: one transaction a user, one query a page."""
 
 from itertools import pairwise
+from random import SystemRandom
 from types import SimpleNamespace
 from typing import Any
 
@@ -27,7 +28,7 @@ def store(aws: DynamoFaults, monkeypatch: pytest.MonkeyPatch) -> UserStore:
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """What is slept, without sleeping."""
     slept: list[float] = []
-    monkeypatch.setattr("users.store.sleep", slept.append)
+    monkeypatch.setattr("users.store.transaction.sleep", slept.append)
     return slept
 
 
@@ -87,9 +88,9 @@ def test_given_another_tenants_address_when_created_then_it_is_free(store: UserS
 def test_given_an_id_that_is_taken_when_created_then_another_one_is_tried(
     store: UserStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bits = iter([7, 7, 8])
+    bits = iter([[7], [7], [8]])
     monkeypatch.setattr("users.model.time", SimpleNamespace(time_ns=lambda: 1_763_800_000_000_000_000))
-    monkeypatch.setattr("users.model.secrets", SimpleNamespace(randbits=lambda _: next(bits)))
+    monkeypatch.setattr(SystemRandom, "sample", lambda *_: next(bits))
     first = store.create("tenant-a", ALICE).user
     second = store.create("tenant-a", NewUser(email="bob@tenant-a.dev", name="Bob")).user
     assert second.id == first.id + 1
@@ -130,7 +131,7 @@ def test_given_conflicts_for_a_while_when_created_then_they_are_waited_out(
         if waited >= 0.1:
             aws.recover()
 
-    monkeypatch.setattr("users.store.sleep", sleep)
+    monkeypatch.setattr("users.store.transaction.sleep", sleep)
     reasons = ["None"] * 3
     reasons[at] = reason
     aws.answer(CANCELLED, reasons, times=100)

@@ -133,6 +133,8 @@ def _same_id_twice(state: State, hobbies: dict[TenantClient, str], console: Cons
             name="Pat Doe",
             profile=hobby,
             created_at=datetime.now(UTC),
+            updated_at=datetime.now(UTC),
+            version=1,
         )
         record = user_created(user)
         producer.send(values["UserEventsTopic"], key=record.key, value=record.value, headers=record.headers)

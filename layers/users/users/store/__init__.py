@@ -1,0 +1,283 @@
+"""Users in DynamoDB: each change is stored with its address and its event, all of it or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from users import cursor as cursors
+from users import outbox, table
+from users.errors import EmailTakenError, NotFoundError, UnavailableError, VersionMismatchError
+from users.events import user_created, user_deleted, user_updated
+from users.model import NewUser, User, UserPatch, new_users, unique_email
+from users.store import items
+from users.store.transaction import FAILED, Patience, Transactions, answering
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+_USERS_AT_ONCE = 33  # a transaction has 100 items at most, and a new user takes three
+
+_registered: set[str] = set()  # the tenants that this execution environment knows to be in the table
+
+
+class Page(NamedTuple):
+    """Users, oldest first, and the cursor of the next page (None after the last)."""
+
+    users: list[User]
+    next_cursor: str | None
+
+
+class Changed(NamedTuple):
+    """A stored user, and the event to publish; None if there is none, or the outbox has taken care of it."""
+
+    user: User
+    event: outbox.Event | None
+
+
+Outcome = Changed | EmailTakenError | UnavailableError
+
+
+class _Wanted(NamedTuple):
+    """A user who is to be created, its place among the others, and the name of the request."""
+
+    place: int
+    new: NewUser
+    request: str | None
+
+
+class UserStore:
+    """The users of every tenant; each method is given the one tenant it works for.
+
+    All of them raise UnavailableError if DynamoDB does not answer, or others write the same items for longer
+    than two seconds. `traceparent` is the request's, for the event.
+    """
+
+    def __init__(self, client: DynamoDBClient, table_name: str) -> None:
+        self._client = client
+        self._table = table_name
+        self._transactions = Transactions(client, table_name)
+
+    def get(self, tenant_id: str, user_id: int) -> User:
+        """Return a user of the tenant; NotFoundError if there is none with this id."""
+        with answering("read the user"):
+            return self._user(tenant_id, user_id)
+
+    def by_email(self, tenant_id: str, address: str) -> User | None:
+        """Return the user of the tenant who has an address, in any spelling of it; None if nobody has.
+
+        ValueError for what is no address.
+        """
+        with answering("read the address"):
+            found = self._get(tenant_id, table.email_sk(address))
+            if not found:
+                return None
+            try:
+                user = self._user(tenant_id, int(found["userId"]["N"]))
+            except NotFoundError:  # erased in between
+                return None
+        return user if unique_email(user.email) == unique_email(address) else None  # changed in between
+
+    def create(
+        self, tenant_id: str, new: NewUser, traceparent: str | None = None, request: str | None = None
+    ) -> Changed:
+        """Store a new user.
+
+        `request` names the client's request: if the very same request has stored the user before, and died
+        before it could say so, that user is returned. Raises EmailTakenError if the tenant has another user
+        with the address (in any case).
+        """
+        [outcome] = self.create_all(tenant_id, [new], traceparent, [request])
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    def create_all(
+        self,
+        tenant_id: str,
+        news: Sequence[NewUser],
+        traceparent: str | None = None,
+        requests: Sequence[str | None] | None = None,
+    ) -> list[Outcome]:
+        """Store new users, each as `create` does; return for each what became of it.
+
+        Of several with one address the first is stored. One that cannot be stored holds up no other. Raises
+        UnavailableError only if nothing is known of any.
+        """
+        outcomes: dict[int, Outcome] = {}
+        first: dict[str, _Wanted] = {}
+        for place, (new, request) in enumerate(zip(news, requests or [None] * len(news), strict=True)):
+            if first.setdefault(unique_email(new.email), _Wanted(place, new, request)).place != place:
+                outcomes[place] = EmailTakenError()
+        wanted = list(first.values())
+        for start in range(0, len(wanted), _USERS_AT_ONCE):
+            some = wanted[start : start + _USERS_AT_ONCE]
+            try:
+                with answering("store the user"):
+                    self._register(tenant_id)
+                    self._create_some(tenant_id, some, traceparent, outcomes)
+            except UnavailableError as error:
+                outcomes |= {each.place: error for each in some if each.place not in outcomes}
+        failures = [each for each in outcomes.values() if isinstance(each, UnavailableError)]
+        if failures and len(failures) == len(wanted):
+            raise failures[0]
+        return [outcomes[place] for place in range(len(news))]
+
+    def update(
+        self,
+        tenant_id: str,
+        user_id: int,
+        patch: UserPatch,
+        expected: Collection[int] | None = None,
+        traceparent: str | None = None,
+    ) -> Changed:
+        """Change a user; what the patch leaves as it is keeps its version, and there is no event.
+
+        Of two changes at once the second is made to what the first has left. Raises NotFoundError if there
+        is no such user, VersionMismatchError if its version is none of those expected, EmailTakenError if
+        the tenant has another user with the new address.
+        """
+        patience = Patience()
+        with answering("change the user"):
+            while True:
+                seen = self._user(tenant_id, user_id, expected)
+                patched = patch.applied(seen)
+                if patched == seen:
+                    return Changed(seen, None)
+                now = datetime.now(UTC)
+                user = patched.model_copy(update={"version": seen.version + 1, "updated_at": now})
+                event = outbox.Event(tenant_id, user_updated(user, traceparent))
+                writes = [items.replace(user, seen), items.put_new(outbox.item(event, now))]
+                if unique_email(user.email) != unique_email(seen.email):
+                    writes += [items.put_new(items.address_item(user)), items.remove_address(seen)]
+                refusals = self._transactions.commit(event.id, writes, patience)
+                if not refusals:
+                    return Changed(user, event)
+                if refusals[0] != FAILED and FAILED in refusals[2:3]:
+                    raise EmailTakenError
+                patience.wait()
+
+    def delete(
+        self,
+        tenant_id: str,
+        user_id: int,
+        expected: Collection[int] | None = None,
+        traceparent: str | None = None,
+    ) -> outbox.Event:
+        """Erase a user, and set its address free; return the event to publish.
+
+        Raises NotFoundError if there is no such user, VersionMismatchError if its version is none of those
+        expected.
+        """
+        patience = Patience()
+        with answering("erase the user"):
+            while True:
+                seen = self._user(tenant_id, user_id, expected)
+                deleted = user_deleted(tenant_id, user_id, seen.version + 1, traceparent)
+                event = outbox.Event(tenant_id, deleted)
+                stored = items.put_new(outbox.item(event, datetime.now(UTC)))
+                writes = [items.remove(seen), stored, items.remove_address(seen)]
+                if not self._transactions.commit(event.id, writes, patience):
+                    return event
+                patience.wait()
+
+    def page(self, tenant_id: str, limit: int, cursor: str | None = None) -> Page:
+        """Return up to `limit` users of the tenant, those after `cursor` if there is one.
+
+        Raises InvalidCursorError for a cursor that is not this tenant's.
+        """
+        after = cursors.decode(tenant_id, cursor) if cursor is not None else 0
+        with answering("list the users"):
+            answer = self._client.query(
+                TableName=self._table,
+                KeyConditionExpression="pk = :pk AND sk BETWEEN :first AND :last",
+                ExpressionAttributeValues={
+                    ":pk": {"S": table.pk(tenant_id)},
+                    ":first": {"S": table.user_sk(after + 1)},
+                    ":last": {"S": table.user_sk(2**53)},
+                },
+                Limit=limit + 1,  # one more than asked for tells whether there is a next page
+                ConsistentRead=True,
+            )
+        found = [items.user_of(tenant_id, item) for item in answer["Items"]]
+        more = len(found) > limit or "LastEvaluatedKey" in answer
+        users = found[:limit]
+        return Page(users, cursors.encode(tenant_id, users[-1].id) if more and users else None)
+
+    def tenants(self) -> Iterator[str]:
+        """Yield every tenant that ever had a user."""
+        with answering("list the tenants"):
+            for page in self._client.get_paginator("query").paginate(
+                TableName=self._table,
+                IndexName=table.INDEX,
+                KeyConditionExpression="#list = :list",
+                ExpressionAttributeNames={"#list": "list"},
+                ExpressionAttributeValues={":list": {"S": table.TENANTS}},
+            ):
+                yield from (item["position"]["S"] for item in page["Items"])
+
+    def _register(self, tenant_id: str) -> None:
+        """Have the tenant in the list of tenants, before its first user is there."""
+        if tenant_id in _registered:
+            return
+        tenant = {"list": {"S": table.TENANTS}, "position": {"S": tenant_id}}
+        self._client.put_item(TableName=self._table, Item={**table.key(tenant_id, table.TENANT_SK), **tenant})
+        _registered.add(tenant_id)
+
+    def _create_some(
+        self,
+        tenant_id: str,
+        wanted: Sequence[_Wanted],
+        traceparent: str | None,
+        outcomes: dict[int, Outcome],
+    ) -> None:
+        """Store users in one transaction; in another one those that are left, when some cannot be stored."""
+        patience = Patience()
+        while wanted:
+            users = new_users(tenant_id, [each.new for each in wanted])
+            events = [outbox.Event(tenant_id, user_created(user, traceparent)) for user in users]
+            writes = [
+                items.put_new(item)
+                for each, user, event in zip(wanted, users, events, strict=True)
+                for item in (
+                    items.address_item(user, each.request),
+                    items.user_item(user),
+                    outbox.item(event, user.created_at),
+                )
+            ]
+            refusals = self._transactions.commit(events[0].id, writes, patience)
+            if not refusals:
+                created = zip(wanted, users, events, strict=True)
+                outcomes |= {each.place: Changed(user, event) for each, user, event in created}
+                return
+            taken = [each for each, refusal in zip(wanted, refusals[::3], strict=True) if refusal == FAILED]
+            if not taken:
+                patience.wait()
+            outcomes |= {each.place: self._created_before(tenant_id, each) for each in taken}
+            wanted = [each for each in wanted if each.place not in outcomes]
+
+    def _created_before(self, tenant_id: str, wanted: _Wanted) -> Changed | EmailTakenError:
+        """Return the user whom an earlier attempt of the same request has stored, if it was that one."""
+        address = self._get(tenant_id, table.email_sk(wanted.new.email))
+        if wanted.request is None or "request" not in address or address["request"]["S"] != wanted.request:
+            return EmailTakenError()
+        try:
+            return Changed(self._user(tenant_id, int(address["userId"]["N"])), None)
+        except NotFoundError:  # erased in between
+            return EmailTakenError()
+
+    def _user(self, tenant_id: str, user_id: int, expected: Collection[int] | None = None) -> User:
+        item = self._get(tenant_id, table.user_sk(user_id))
+        if not item:
+            raise NotFoundError
+        user = items.user_of(tenant_id, item)
+        if expected is not None and user.version not in expected:
+            raise VersionMismatchError
+        return user
+
+    def _get(self, tenant_id: str, sk: str) -> dict[str, Any]:
+        found = self._client.get_item(
+            TableName=self._table, Key=table.key(tenant_id, sk), ConsistentRead=True
+        )
+        return found.get("Item", {})
