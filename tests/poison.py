@@ -113,3 +113,5 @@ KINDS: dict[str, Kind] = {
     "a tenant header of another tenant": Kind(_header("ce_tenantid", b"tenant-x"), Reason.TENANT_MISMATCH),
     "a key of another user": Kind(_key_of_another_user, Reason.ID_MISMATCH),
 }
+
+NO_KEY = "no key"  # of all kinds the one that a compacted topic refuses: an older topic may still hold it

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 import yaml
 from mesh import components, containers, paths
-from mesh.deployment import provision
+
+from tests import sam
 
 SERVICES: dict[str, Any] = yaml.safe_load(containers.FILE.read_text(encoding="utf-8"))["services"]
 LOADER = Path(__file__).parent / "compose_loader"
@@ -113,10 +114,33 @@ def test_only_who_asks_for_localstack_gives_it_dockers_socket() -> None:
 def test_the_topics_are_those_of_the_template_and_the_mesh(template: dict[str, Any]) -> None:
     value = {name: rule.get("Default") for name, rule in template["Parameters"].items()}
     (script,) = SERVICES["topics"]["command"]
-    assert re.findall(r"rpk topic create (\S+) .*--partitions (\d+)(?: --topic-config (\S+))?", script) == [
-        (value["UserEventsTopic"], str(value["UserEventsPartitions"]), ""),
-        (value["DeadLetterTopic"], "1", f"max.message.bytes={provision._DEAD_LETTER_BYTES}"),
+    assert re.findall(r"^configured (\S+) (\d+) (.+)$", script, re.MULTILINE) == [
+        (value[topic], partitions, sam.resolve(template["Outputs"][output]["Value"]).replace(",", " "))
+        for topic, partitions, output in (
+            ("UserEventsTopic", str(value["UserEventsPartitions"]), "UserEventsTopicConfiguration"),
+            ("DeadLetterTopic", "1", "DeadLetterTopicConfiguration"),
+        )
     ]
+
+
+def test_a_topic_that_is_there_already_is_configured_anew(tmp_path: Path) -> None:
+    """The script as bash runs it, with an rpk that says how it was called."""
+    rpk = tmp_path / "rpk"
+    rpk.write_text('#!/bin/sh\necho "$@"\n')
+    rpk.chmod(0o755)
+    (script,) = SERVICES["topics"]["command"]
+    done = subprocess.run(
+        [*SERVICES["topics"]["entrypoint"], script.replace("$$", "$")],
+        env={"PATH": f"{tmp_path}:/bin:/usr/bin"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    created, altered = done.stdout.splitlines()[:2]
+    settings = ["cleanup.policy=compact", "max.compaction.lag.ms=86400000"]
+    flags = " ".join(f"--topic-config={each}" for each in settings)
+    assert created == f"topic create user.events --if-not-exists --partitions 6 {flags}"
+    assert altered == f"topic alter-config user.events {' '.join(f'--set={each}' for each in settings)}"
 
 
 def test_up_waits_for_the_topics_and_does_not_take_their_end_for_a_failure() -> None:

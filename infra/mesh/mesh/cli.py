@@ -4,6 +4,7 @@ import json
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Literal, NoReturn, TypeVar
 
@@ -169,6 +170,45 @@ def reindex_command(
         arguments.tenant(tenant)
     with lock():
         reindex.run(load_running(), tenant, console)
+
+
+@app.command("import")
+def import_command(
+    file: Annotated[
+        Path,
+        typer.Argument(metavar="FILE", exists=True, dir_okay=False, help="CSV with a header, or NDJSON."),
+    ],
+    tenant: Annotated[str, typer.Option(help="Whose users they become.")],
+    url: Annotated[str | None, typer.Option(help="Another API than that of the mesh here.")] = None,
+    token: Annotated[
+        str | None, typer.Option(envvar="MESH_TOKEN", help="A token of the tenant, which --url wants.")
+    ] = None,
+) -> None:
+    """Create the users of a file, each once. Exit code 1: some were refused, FILE.errors.ndjson says why.
+
+    Columns, or members: email, name, and profile if there is one. What was interrupted goes on where it was.
+    """
+    from mesh import arguments
+    from mesh.commands import import_users
+    from mesh.importing.sending import Api
+
+    tenant = arguments.tenant(tenant)
+    if url and not token:
+        raise MeshError("--url wants a token of the tenant: --token, or MESH_TOKEN.")
+    if token:
+        authorization = f"Bearer {token}"
+        url = url or load_running().api_url
+    else:
+        from mesh.deployment import issuer
+
+        state = load_running()
+        url, authorization = state.api_url, issuer.authorization(state, tenant, "mesh-import")
+    with closing(Api(url, authorization)) as api:
+        done = import_users.run(file, tenant, url, api, console)
+    console.print(f"{done.created} created, {done.refused} refused.")
+    if done.refused:
+        console.print(f"What was refused, and why: {done.errors}", markup=False)
+    raise typer.Exit(1 if done.refused else 0)
 
 
 @app.command("token")

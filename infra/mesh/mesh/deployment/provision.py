@@ -1,46 +1,70 @@
 """Topics and collection: what the functions expect to be there, as a deployment to AWS expects it too."""
 
-from kafka import KafkaAdminClient
-from kafka.admin import NewTopic
-from kafka.errors import KafkaError, TopicAlreadyExistsError
+from collections.abc import Iterable, Mapping
+from contextlib import closing
+from typing import Any
 
-from mesh.deployment import template_parameters
+from kafka import KafkaAdminClient
+from kafka.admin import ConfigResource, ConfigResourceType, NewTopic
+from kafka.errors import KafkaError, TopicAlreadyExistsError
+from kafka_esm.mappings import intrinsics
+
+from mesh.deployment import build, template_parameters
 from mesh.errors import MeshError
 from mesh.kafka import kafka_access
 from mesh.state import State
 
-# A record that Lambda delivers (6 MB as base64) fits with a dead letter's headers.
-_DEAD_LETTER_BYTES = 8 * 2**20
-
 
 def provision(state: State) -> None:
-    """Create the topics and the collection of a mesh that are not there; MeshError says what failed."""
+    """Create the topics and the collection of a mesh that are not there; MeshError says what failed.
+
+    A topic that is there already, of an older mesh or with other parameters, is configured anew.
+    """
     values = template_parameters.resolved(template_parameters.given(state))
-    # One partition: dead letters are few, and are read in the order in which they came.
-    dead_letters = {"max.message.bytes": str(_DEAD_LETTER_BYTES)}
-    topics = [
-        NewTopic(values["UserEventsTopic"], int(values["UserEventsPartitions"]), 1),
-        NewTopic(values["DeadLetterTopic"], 1, 1, topic_configs=dead_letters),
-    ]
-    _create_topics(state, topics)
+    create_topics(kafka_access.options(state), topics(values))
     _create_collection(values)
 
 
-def _create_topics(state: State, topics: list[NewTopic]) -> None:
-    options = kafka_access.options(state)
+def topics(values: Mapping[str, str]) -> list[NewTopic]:
+    """Return the topics that the template's parameters ask for."""
+    events = _configuration("UserEventsTopicConfiguration", values)
+    dead_letters = _configuration("DeadLetterTopicConfiguration", values)
+    return [
+        NewTopic(values["UserEventsTopic"], int(values["UserEventsPartitions"]), 1, topic_configs=events),
+        # One partition: dead letters are few, and are read in the order in which they came.
+        NewTopic(values["DeadLetterTopic"], 1, 1, topic_configs=dead_letters),
+    ]
+
+
+def _configuration(output: str, values: Mapping[str, str]) -> dict[str, str]:
+    """Return what an output of the template says about a topic, as an operator on AWS reads it."""
+    said = intrinsics.resolve(
+        build.source_template()["Outputs"][output]["Value"], intrinsics.Scope(values, {})
+    )
+    return dict(each.split("=") for each in str(said).split(","))
+
+
+def create_topics(options: Mapping[str, Any], topics: Iterable[NewTopic]) -> None:
+    """Create or configure topics, at the brokers that kafka-python's options lead to; MeshError if not."""
     try:
-        admin = KafkaAdminClient(**options)
-        try:
+        with closing(KafkaAdminClient(**options)) as admin:
             for topic in topics:
                 try:
                     admin.create_topics([topic])
                 except TopicAlreadyExistsError:
-                    continue
-        finally:
-            admin.close()
+                    _configure(admin, topic)
     except KafkaError as error:
         servers = ",".join(options["bootstrap_servers"])
         raise MeshError(f"Cannot create the topics at {servers}: {error}") from error
+
+
+def _configure(admin: KafkaAdminClient, topic: NewTopic) -> None:
+    """Bring a topic to its configuration; what nobody has asked for stays as it is."""
+    resource = ConfigResource(ConfigResourceType.TOPIC, topic.name, topic.topic_configs)
+    answer = admin.alter_configs([resource], raise_on_unknown=False)
+    for topics in answer.values():
+        if (said := topics[topic.name]) != "OK":
+            raise MeshError(f"Kafka does not configure the topic {topic.name}: {said}")
 
 
 def _create_collection(values: dict[str, str]) -> None:

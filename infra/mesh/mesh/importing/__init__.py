@@ -1,0 +1,1 @@
+"""Bringing many users into a tenant: a file, read line by line, sent by hundreds."""
