@@ -4,8 +4,9 @@ Everything that a mesh keeps is searched: the items of its table, and each file 
 """
 
 import json
+import os
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import uuid4
@@ -89,12 +90,11 @@ def place_of(home: Path, file: Path) -> str:
 
 def files(home: Path) -> Iterator[tuple[str, bytes]]:
     """Yield the contents of every file of the mesh; one that goes meanwhile holds nothing."""
-    for file in home.rglob("*"):
-        if file.is_file() and not file.is_symlink():
-            try:
-                yield place_of(home, file), file.read_bytes()
-            except FileNotFoundError:
-                continue
+    for folder, _, names in os.walk(home):  # which passes over a folder that goes meanwhile
+        for file in (Path(folder, name) for name in names):
+            if file.is_file() and not file.is_symlink():
+                with suppress(FileNotFoundError):
+                    yield place_of(home, file), file.read_bytes()
 
 
 def places(mesh: Mesh, canaries: tuple[str, ...]) -> dict[str, set[str]]:
