@@ -72,7 +72,7 @@ test-localstack-mesh: $(INSTALLED) ## LocalStack's functions by themselves, and 
 	MESH_EMULATOR=localstack $(PYTEST) --timeout 300 tests/integration/localstack tests/integration/mesh/test_workers.py tests/localstack tests/mesh
 
 .PHONY: test-sam
-test-sam: $(INSTALLED) ## the functions by sam local, in containers (as root it gets itself a Docker engine)
+test-sam: $(INSTALLED) ## the functions by sam local, and kafka-esm's image, in containers (as root it gets itself a Docker engine)
 	$(PYTEST) tests/sam_local
 
 ##@ Measure it

@@ -1,4 +1,4 @@
-"""What Kafka itself can do to a mesh under load: nobody who got 201 is lost, and nobody comes twice."""
+"""What Kafka itself can do to a mesh under load: nobody is lost, twice, old, or back."""
 
 import errno
 from collections.abc import Iterator

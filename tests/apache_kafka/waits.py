@@ -14,7 +14,7 @@ _ROUND_SECONDS = 0.5
 
 
 class Waits:
-    """Asks for all users of a trial who were created and not found yet, over and over.
+    """Asks for all users of a trial who were created, stay, and were not found yet, over and over.
 
     `longest` is the longest that one has waited, in seconds: found later than it is by a round at most.
     """
@@ -50,11 +50,11 @@ class Waits:
             self._ask(tenant)
 
     def _take_note(self) -> None:
-        created = self._trial.created
-        for answer in created[self._seen :]:
+        staying = self._trial.staying
+        for answer in staying[self._seen :]:
             assert answer.user_id is not None
             self._waiting.setdefault(answer.tenant, {})[answer.user_id] = answer.started + answer.seconds
-        self._seen = len(created)
+        self._seen = len(staying)
 
     def _ask(self, tenant: str) -> None:
         waiting = self._waiting[tenant]

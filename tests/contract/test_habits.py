@@ -19,7 +19,13 @@ SCHEMA_OF = {
     "ISSUE_TEMPLATE/bug.yml": "vendor.github-issue-forms",
     "ISSUE_TEMPLATE/idea.yml": "vendor.github-issue-forms",
 }
-ECOSYSTEM_OF = {"uv.lock": "uv", "Cargo.lock": "cargo", "go.sum": "gomod", "pom.xml": "maven"}
+ECOSYSTEM_OF = {
+    "uv.lock": "uv",
+    "Cargo.lock": "cargo",
+    "go.sum": "gomod",
+    "pom.xml": "maven",
+    "Dockerfile": "docker",
+}
 
 
 def read(path: Path) -> Any:
@@ -47,7 +53,7 @@ def test_the_workflow_runs_ci_on_every_python_that_the_project_takes() -> None:
     assert [step["run"] for step in job["steps"] if "run" in step] == [".ci/run"]
 
 
-def test_dependabot_looks_at_every_lock_file() -> None:
+def test_dependabot_looks_at_every_lock_file_and_base_image() -> None:
     locked = {
         (ecosystem, f"/{file.parent.relative_to(paths.ROOT).as_posix()}".removesuffix("."))
         for name, ecosystem in ECOSYSTEM_OF.items()

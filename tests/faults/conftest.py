@@ -19,10 +19,22 @@ from tests.faults.trial import Trial
 __all__ = ["api_url"]
 
 _TRIALS = pytest.StashKey[list[Trial]]()
-_COLUMNS = "{:<58}{:>8}{:>16}{:>7}{:>6}{:>6}{:>5}{:>10}{:>9}{:>8}{:>28}"
+_COLUMNS = "{:<58}{:>8}{:>8}{:>7}{:>16}{:>7}{:>6}{:>6}{:>5}{:>9}{:>6}{:>10}{:>9}{:>8}{:>29}"
 _HEADS = (
-    *("fault", "created", "errors", "stored", "found", "twice", "lost", "strangers", "outbox", "found s"),
-    "create p50 / p99 / max ms",
+    *(
+        "fault",
+        "created",
+        "updated",
+        "erased",
+        "errors",
+        "stored",
+        "found",
+        "twice",
+        "lost",
+        "returned",
+        "stale",
+    ),
+    *("strangers", "outbox", "found s", "request p50 / p99 / max ms"),
 )
 
 
@@ -85,9 +97,13 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     for trial in trials:
         if trial.notes:
             terminalreporter.line(f"{trial.name}: {trial.notes}")
-    terminalreporter.line("stored: of the errors, the users who are there all the same, and found.")
+    terminalreporter.line(
+        "stored: of the creates that failed, the users who are there all the same, and found."
+    )
     terminalreporter.line("outbox: the most events, and the greatest age in s, that were seen in it.")
-    terminalreporter.line("found s: from the end of the fault, with the load after it, until all were found.")
+    terminalreporter.line(
+        "found s: from the end of the fault, with the load after it, until search agreed with the list."
+    )
 
 
 def _row(trial: Trial) -> tuple[object, ...]:
@@ -95,11 +111,15 @@ def _row(trial: Trial) -> tuple[object, ...]:
     return (
         trial.name,
         verdict.created,
+        verdict.updated,
+        verdict.erased,
         " ".join(f"{count}×{status}" for status, count in sorted(verdict.errors.items())) or 0,
         verdict.stored_though_error,
         verdict.found,
         verdict.twice,
         verdict.lost,
+        verdict.returned,
+        verdict.stale,
         verdict.strangers,
         f"{trial.backlog.size}, {trial.backlog.age_seconds:.0f}",
         f"{trial.settled_seconds:.0f}",

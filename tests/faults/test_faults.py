@@ -1,4 +1,4 @@
-"""Nobody who got 201 is lost, nobody comes twice, nobody strays, whatever fails meanwhile.
+"""Nobody is lost, comes twice, returns, is found by an old text, or strays, whatever fails meanwhile.
 
 The order matters: the last tests let the broker die, and with it its log.
 """

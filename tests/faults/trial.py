@@ -11,8 +11,8 @@ from mesh.process import wait_until
 from users.errors import UnavailableError
 from users.outbox import Backlog, Outbox
 
-from tests.faults.load import PER_SECOND, Answer, Load
-from tests.faults.verdict import Tenant, Verdict, judge
+from tests.faults.load import PER_SECOND, Answer, Load, plan_of
+from tests.faults.verdict import Tenant, Verdict, erased, judge
 
 SETTLED_SECONDS = 120
 _SAMPLE_SECONDS = 0.5
@@ -35,7 +35,7 @@ class Trial:
 
     @contextmanager
     def under_load(self) -> Iterator[Load]:
-        """Have creates before, during and after what is done inside, which is over at its end."""
+        """Have requests before, during and after what is done inside, which is over at its end."""
         with self._watched_outbox(), self._load as load:
             self._began = time.monotonic()
             yield load
@@ -43,10 +43,13 @@ class Trial:
             load.go_on()
 
     def settle(self) -> Verdict:
-        """Wait until every user who is listed is found, and return the verdict, whatever it is."""
+        """Wait until search agrees with the list, and return the verdict, whatever it is."""
         wait_until(self.all_found, SETTLED_SECONDS, _SAMPLE_SECONDS)
         self.settled_seconds = time.monotonic() - self._ended
-        tenants = [Tenant.read(self._api_url, name) for name in sorted(self._load.tenants)]
+        gone = erased(self._load.answers)
+        tenants = [
+            Tenant.read(self._api_url, name, gone.get(name, ())) for name in sorted(self._load.tenants)
+        ]
         self.verdict = judge(self._load.answers, tenants)
         return self.verdict
 
@@ -56,8 +59,18 @@ class Trial:
         return self._load.created
 
     @property
+    def done(self) -> int:
+        """How many requests were answered that they are done."""
+        return sum(each.done for each in list(self._load.answers))
+
+    @property
+    def staying(self) -> list[Answer]:
+        """Those of them that are not to be erased."""
+        return [each for each in self.created if "delete" not in plan_of(each.email)]
+
+    @property
     def durations(self) -> str:
-        """How long the creates took during the fault: p50, p99 and the longest, in ms."""
+        """How long the requests took during the fault: p50, p99 and the longest, in ms."""
         seconds = [each.seconds for each in self._load.answers if self._began <= each.started < self._ended]
         if len(seconds) < 2:
             return "-"
@@ -74,7 +87,7 @@ class Trial:
         return size
 
     def all_found(self) -> bool:
-        """Whether the outbox is empty, and search has everybody who is listed."""
+        """Whether the outbox is empty, and search has who is listed, as listed."""
         try:
             return self.waiting() == 0 and all(
                 Tenant.read(self._api_url, name).complete for name in self._load.tenants

@@ -9,7 +9,7 @@ import psutil
 import pytest
 from mesh.process import is_running, wait_until
 
-from infra.sam.base_image import ensure_base_image
+from infra.sam.base_image import ensure_base_image, ensure_python_image
 from infra.sam.engine import EngineError, bridge_address, engine
 from tests.e2e.conftest import api_url, authorization, tenant
 from tests.e2e.mesh_command import Mesh
@@ -42,6 +42,16 @@ def docker() -> Iterator[dict[str, str]]:
             yield client
     except EngineError as error:
         pytest.skip(f"sam local wants a Docker engine: {error}")
+
+
+@pytest.fixture(scope="session")
+def python_docker(docker: dict[str, str]) -> dict[str, str]:
+    """The same engine, which has Python's own base image, too."""
+    try:
+        ensure_python_image(docker)
+    except EngineError as error:
+        pytest.skip(f"no base image: {error}")
+    return docker
 
 
 @pytest.fixture(scope="session")

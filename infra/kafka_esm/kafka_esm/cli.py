@@ -64,6 +64,7 @@ def _run_options(options: argparse.Namespace) -> RunOptions:
         endpoint_url=options.endpoint_url,
         region=_region(),
         health_port=options.health_port,
+        health_host=options.health_host,
         drain_seconds=options.drain_seconds,
         session_timeout_seconds=options.session_timeout_seconds,
         max_concurrency=options.max_concurrency,
@@ -109,7 +110,16 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def _add_run_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        "--health-port", type=int, help="serve GET /healthz and /metrics on this port of 127.0.0.1"
+        "--health-port",
+        type=int,
+        default=os.environ.get("KAFKA_ESM_HEALTH_PORT"),
+        help="serve GET /healthz and /metrics on this port (KAFKA_ESM_HEALTH_PORT)",
+    )
+    command.add_argument(
+        "--health-host",
+        default=os.environ.get("KAFKA_ESM_HEALTH_HOST", "127.0.0.1"),
+        metavar="ADDRESS",
+        help="of this address (KAFKA_ESM_HEALTH_HOST, or else 127.0.0.1)",
     )
     command.add_argument(
         "--drain-seconds",

@@ -41,6 +41,7 @@ class RunOptions:
     endpoint_url: str
     region: str
     health_port: int | None = None
+    health_host: str = "127.0.0.1"
     drain_seconds: float = 30.0
     session_timeout_seconds: float = 6.0
     max_concurrency: int = 10
@@ -69,7 +70,7 @@ def run(mappings: Sequence[Mapping], options: RunOptions) -> None:
     if options.health_port is not None:
         read = functools.partial(_statuses, pollers)
         registry.register(StatusCollector(read))
-        health.serve(options.health_port, read, registry)
+        health.serve(options.health_host, options.health_port, read, registry)
     # Daemons, so that a thread stuck in a call cannot outlive the limit below.
     threads = [threading.Thread(target=poller.run, daemon=True) for poller in pollers]
     for thread in threads:

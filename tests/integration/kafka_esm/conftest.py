@@ -53,10 +53,11 @@ class Broker:
 
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
+    host: str = "127.0.0.1"
 
     @property
     def address(self) -> str:
-        return f"127.0.0.1:{self.port}"
+        return f"{self.host}:{self.port}"
 
     def start(self) -> None:
         url = f"tcp://{self.address}"
@@ -67,7 +68,7 @@ class Broker:
 
     def _listens(self) -> bool:
         with socket.socket() as sock:
-            return sock.connect_ex(("127.0.0.1", self.port)) == 0
+            return sock.connect_ex((self.host, self.port)) == 0
 
     def stop(self) -> None:
         if self.process is not None:
@@ -184,8 +185,8 @@ class Invocation:
 class Endpoint:
     """Lambda's Invoke API: notes every invocation, and answers what it is told to."""
 
-    def __init__(self) -> None:
-        self.port = free_port()
+    def __init__(self, host: str = "127.0.0.1") -> None:
+        self.host, self.port = host, free_port()
         self.invocations: list[Invocation] = []
         # What comes first for a function comes first; after that, what `behave` says, or success.
         self.script: dict[str, list[Answer]] = {}
@@ -199,7 +200,7 @@ class Endpoint:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{self.host}:{self.port}"
 
     def start(self) -> None:
         endpoint = self
@@ -234,7 +235,7 @@ class Endpoint:
             def log_message(self, *_: object) -> None:
                 """Not of interest."""
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", self.port), Handler)
+        self._server = ThreadingHTTPServer((self.host, self.port), Handler)
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
     def stop(self) -> None:
@@ -360,6 +361,31 @@ def late_endpoint() -> Iterator[Endpoint]:
     made.stop()
 
 
+def mapped(topics: dict[str, str], properties: dict[str, Any] | None = None) -> str:
+    """Return a template of functions and their topics; the group is the function's name."""
+
+    def mapping(function: str, topic: str) -> dict[str, Any]:
+        return {
+            "KafkaBootstrapServers": [{"Ref": "Servers"}],
+            "Topics": [topic],
+            "ConsumerGroupId": function,
+            "StartingPosition": "TRIM_HORIZON",
+            "MaximumBatchingWindowInSeconds": 0,
+        } | (properties or {})
+
+    resources = {
+        function: {
+            "Type": "AWS::Serverless::Function",
+            "Properties": {
+                "Timeout": 60,
+                "Events": {"E": {"Type": "SelfManagedKafka", "Properties": mapping(function, topic)}},
+            },
+        }
+        for function, topic in topics.items()
+    }
+    return json.dumps({"Parameters": {"Servers": {"Type": "String"}}, "Resources": resources})
+
+
 StartPoller = Callable[..., PollerProcess]
 
 
@@ -381,30 +407,8 @@ def start_poller(tmp_path: Path, kafka_esm: list[str]) -> Iterator[StartPoller]:
         properties: dict[str, Any] | None = None,
         arguments: Sequence[str] = (),
     ) -> PollerProcess:
-        def mapping(function: str, topic: str) -> dict[str, Any]:
-            return {
-                "KafkaBootstrapServers": [{"Ref": "Servers"}],
-                "Topics": [topic],
-                "ConsumerGroupId": function,
-                "StartingPosition": "TRIM_HORIZON",
-                "MaximumBatchingWindowInSeconds": 0,
-            } | (properties or {})
-
         template = tmp_path / "template.json"
-        resources = {
-            function: {
-                "Type": "AWS::Serverless::Function",
-                "Properties": {
-                    "Timeout": 60,
-                    "Events": {"E": {"Type": "SelfManagedKafka", "Properties": mapping(function, topic)}},
-                },
-            }
-            for function, topic in topics.items()
-        }
-
-        template.write_text(
-            json.dumps({"Parameters": {"Servers": {"Type": "String"}}, "Resources": resources})
-        )
+        template.write_text(mapped(topics, properties))
         health_port = free_port()
         log = tmp_path / f"poller-{len(started)}.log"
         command = [*kafka_esm, "run", "--template", str(template)]

@@ -33,12 +33,12 @@ def report(pollers: Sequence[Polled]) -> tuple[HTTPStatus, dict[str, Any]]:
 
 
 def serve(
-    port: int, read: Callable[[], Sequence[Polled]], registry: CollectorRegistry
+    host: str, port: int, read: Callable[[], Sequence[Polled]], registry: CollectorRegistry
 ) -> ThreadingHTTPServer:
-    """Serve health and metrics on a port of the loopback interface, in a thread of its own.
+    """Serve health and metrics, in a thread of its own.
 
     Raises:
-        ConfigurationError: the port cannot be had.
+        ConfigurationError: the address or the port cannot be had.
 
     """
 
@@ -63,9 +63,9 @@ def serve(
             """Keep requests for health out of the log."""
 
     try:
-        server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        server = ThreadingHTTPServer((host, port), Handler)
     except (OSError, OverflowError) as exc:
         reason = exc.strerror if isinstance(exc, OSError) else "it is not a port"
-        raise ConfigurationError(f"--health-port {port}: {reason}") from None
+        raise ConfigurationError(f"--health-host {host} --health-port {port}: {reason}") from None
     threading.Thread(target=server.serve_forever, daemon=True, name="health").start()
     return server
