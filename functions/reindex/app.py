@@ -1,4 +1,4 @@
-"""By hand: publish what every user of the table is now, so that an index that lost them gets them again."""
+"""By hand: publish what every user is now, so that an index that lost events agrees with the table again."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -11,9 +11,10 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel, ConfigDict
+from users import cursor as cursors
 from users import table
-from users.errors import UnavailableError
-from users.events import user_updated
+from users.errors import NotFoundError, UnavailableError
+from users.events import LAST_VERSION, user_deleted, user_updated
 from users.model import User
 from users.operator.bounds import longest_life
 from users.outbox import Outbox
@@ -48,8 +49,11 @@ class Request(BaseModel):
 
 
 class Page(NamedTuple):
-    """Some users of a tenant, and where the next ones begin; None after the last of all."""
+    """Users of a tenant, above one id and up to another; and where the next ones begin, None after all."""
 
+    tenant: str
+    above: int
+    until: int
     users: list[User]
     after: Place | None
 
@@ -65,18 +69,21 @@ def client() -> Any:
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Publish page by page, as long as there is time; `next` is the event that goes on, null at the end.
 
-    An index that holds a user's version already does not change by it. The end of a run over all tenants also
+    An index that holds a user's version already does not change by it; who is in it and not in the table is
+    erased there, too. The end of a run over all tenants also
     removes the markers of users whose older events cannot come any more.
     """
     request = Request.model_validate(event)
-    published, after = 0, request.after
+    published, erased, after = 0, 0, request.after
     for page in pages(request):
-        errors = event_publisher().publish_all([user_updated(user) for user in page.users])
+        gone = [user_deleted(page.tenant, each, LAST_VERSION) for each in only_indexed(page)]
+        errors = event_publisher().publish_all([*map(user_updated, page.users), *gone])
         if failed := next(filter(None, errors), None):
             if not published:
                 raise UnavailableError(f"Kafka did not take the users: {failed}") from failed
             break
         published += len(page.users)
+        erased += len(gone)
         after = page.after
         if after is None or context.get_remaining_time_in_millis() < _PAGE_MILLIS:
             break
@@ -84,10 +91,13 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
         after = None  # there was no page: no tenant
     markers = remove_markers() if after is None and request.tenant is None else 0
     metrics.add_metric("UsersReindexed", MetricUnit.Count, published)
-    logger.info("users published", users=published, markers_removed=markers, done=after is None)
+    logger.info(
+        "users published", users=published, erased=erased, markers_removed=markers, done=after is None
+    )
     rest = Request(tenant=request.tenant, after=after) if after else None
     return {
         "published": published,
+        "erased": erased,
         "markersRemoved": markers,
         "next": rest and rest.model_dump(exclude_none=True),
     }
@@ -102,12 +112,36 @@ def pages(request: Request) -> Iterator[Page]:
     for tenant, following in zip_longest(left, left[1:]):
         cursor = after.cursor if tenant == after.tenant else None
         while True:
+            above = cursors.decode(tenant, cursor) if cursor else 0
             page = users.page(tenant, _PAGE, cursor)
             cursor = page.next_cursor
             if cursor is None:
-                yield Page(page.users, Place(tenant=following) if following else None)
+                after_all = Place(tenant=following) if following else None
+                yield Page(tenant, above, 2**53, page.users, after_all)
                 break
-            yield Page(page.users, Place(tenant=tenant, cursor=cursor))
+            yield Page(tenant, above, page.users[-1].id, page.users, Place(tenant=tenant, cursor=cursor))
+
+
+def only_indexed(page: Page) -> list[int]:
+    """Return who is in the index and no more in the table: their deletion was lost.
+
+    An id is never given twice, so whoever is not there will not be.
+    """
+    stored = {user.id for user in page.users}
+    users = UserStore(client(), StoreSettings.read().table_name)
+    missing = [
+        each for each in user_index().users_between(page.tenant, page.above, page.until) if each not in stored
+    ]
+    return [each for each in missing if not is_stored(users, page.tenant, each)]
+
+
+def is_stored(users: UserStore, tenant: str, user_id: int) -> bool:
+    """Whether a user is in the table now; it may have been created after its page was read."""
+    try:
+        users.get(tenant, user_id)
+    except NotFoundError:
+        return False
+    return True
 
 
 def remove_markers() -> int:

@@ -32,6 +32,7 @@ USER_UPDATED = "user.updated"
 USER_DELETED = "user.deleted"
 _SOURCES = {USER_CREATED: "/users/create", USER_UPDATED: "/users", USER_DELETED: "/users"}
 _KNOWN_FORM = re.compile(rb"user\.[a-z]+(?:[._-][a-z0-9]+)*")  # of a type that a newer producer may have
+LAST_VERSION = 2**53 - 1  # of whoever is gone, where nobody knows any more which one it was
 _SPEC_VERSION = "1.0"
 _CONTEXT = "ce_"  # how the names of all CloudEvents attributes start
 TENANT = r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}"

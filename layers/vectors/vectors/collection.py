@@ -9,11 +9,13 @@ from vectors.errors import ModelMismatchError, ServerTooOldError
 from vectors.settings import Settings
 
 TENANT_FIELD = "tenantId"
+USER_FIELD = "userId"
 DELETED_FROM_FIELD = "deletedFrom"
 DELETED_AT_FIELD = "deletedAt"
 # Every field that points are chosen by: Qdrant's strict mode refuses others.
 _INDEXES: dict[str, models.KeywordIndexParams | models.IntegerIndexParams] = {
     TENANT_FIELD: models.KeywordIndexParams(type=models.KeywordIndexType.KEYWORD, is_tenant=True),
+    USER_FIELD: models.IntegerIndexParams(type=models.IntegerIndexType.INTEGER, lookup=False, range=True),
     DELETED_FROM_FIELD: models.KeywordIndexParams(type=models.KeywordIndexType.KEYWORD),
     DELETED_AT_FIELD: models.IntegerIndexParams(
         type=models.IntegerIndexType.INTEGER, lookup=False, range=True

@@ -16,13 +16,20 @@ from qdrant_client.common.client_exceptions import QdrantException
 from qdrant_client.http.exceptions import UnexpectedResponse
 
 from vectors.client import FAILURES, connect, unavailable
-from vectors.collection import DELETED_AT_FIELD, DELETED_FROM_FIELD, TENANT_FIELD, ensure_collection
+from vectors.collection import (
+    DELETED_AT_FIELD,
+    DELETED_FROM_FIELD,
+    TENANT_FIELD,
+    USER_FIELD,
+    ensure_collection,
+)
 from vectors.embedder import Vector
 from vectors.errors import UnavailableError
 from vectors.settings import settings
 
 _NAMESPACE = uuid5(NAMESPACE_URL, "event-mesh/user_embeddings")
 _VERSION_FIELD = "version"
+_PAGE = 1_000
 _TIED = 10_000  # a megabyte
 _DIGITS = 5  # of a score; beyond is noise: of single precision, and of the batch that a text was embedded in
 _REFUSED = (400, 413, 422)  # what is wrong with the points themselves: no other answer is to be expected
@@ -142,6 +149,29 @@ class UserIndex:
             raise _failed(error, "Qdrant did not remove the points.") from error
         return count
 
+    def users_between(self, tenant_id: str, after: int, until: int) -> list[int]:
+        """Return the ids of the tenant's users in the index, of those above `after` and up to `until`.
+
+        UnavailableError if Qdrant fails.
+        """
+        ids = models.FieldCondition(key=USER_FIELD, range=models.Range(gt=after, lte=until))
+        found: list[int] = []
+        offset = None
+        try:
+            while True:
+                points, offset = self._client.scroll(
+                    self._collection,
+                    _only(tenant_id, ids),
+                    limit=_PAGE,
+                    offset=offset,
+                    with_payload=[USER_FIELD],
+                )
+                found += [(point.payload or {})[USER_FIELD] for point in points]
+                if offset is None:
+                    return found
+        except FAILURES as error:
+            raise _failed(error, "Qdrant did not list the users.") from error
+
     def count_all(self, tenant_id: str) -> int:
         """Return how many users of the tenant the index knows, deleted ones too.
 
@@ -181,7 +211,7 @@ class UserIndex:
         So all of them are ranked by their ids, whose size no tenant chooses, and then the best are read.
         """
         worse = score - 10**-_DIGITS
-        tied = self._nearest(_only(tenant_id), vector, _TIED, better_than=worse, payload=["userId"])
+        tied = self._nearest(_only(tenant_id), vector, _TIED, better_than=worse, payload=[USER_FIELD])
         best = [point.id for point in sorted(tied, key=_rank)[:limit]]
         return self._nearest(_only(tenant_id, models.HasIdCondition(has_id=best)), vector, limit)
 
@@ -227,7 +257,7 @@ def _key(tenant_id: str, user_id: int) -> str:
 
 def _point(change: Change) -> models.PointStruct:
     """Return what is stored. A marker has no vector: no search finds it, whatever its filter."""
-    who = {"key": _key(change.tenant_id, change.user_id), "userId": change.user_id}
+    who = {"key": _key(change.tenant_id, change.user_id), USER_FIELD: change.user_id}
     match change:
         case Entry():
             vector: Vector | dict[str, Vector] = change.vector
@@ -289,7 +319,7 @@ def _only(tenant_id: str, *more: models.Condition) -> models.Filter:
 
 def _rank(point: models.ScoredPoint) -> tuple[float, int]:
     """Return what points are sorted by; Qdrant has equal ones in any order, another one in each answer."""
-    return -_score(point), (point.payload or {})["userId"]
+    return -_score(point), (point.payload or {})[USER_FIELD]
 
 
 def _score(point: models.ScoredPoint) -> float:
@@ -298,7 +328,7 @@ def _score(point: models.ScoredPoint) -> float:
 
 def _hit(point: models.ScoredPoint) -> Hit:
     payload: dict[str, Any] = point.payload or {}
-    return Hit(payload["userId"], payload["email"], payload["name"], payload["profile"], _score(point))
+    return Hit(payload[USER_FIELD], payload["email"], payload["name"], payload["profile"], _score(point))
 
 
 def _failed(error: Exception, said: str) -> UnavailableError:

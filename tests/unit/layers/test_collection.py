@@ -31,6 +31,7 @@ def test_given_no_collection_when_ensured_then_it_is_laid_out_by_tenant(qdrant: 
     indexes = [each.arguments for each in qdrant.requests if each.operation == "create_payload_index"]
     assert indexes == [
         ("user_embeddings", "tenantId", keyword(is_tenant=True)),
+        ("user_embeddings", "userId", models.IntegerIndexParams(type="integer", lookup=False, range=True)),
         ("user_embeddings", "deletedFrom", keyword()),
         ("user_embeddings", "deletedAt", models.IntegerIndexParams(type="integer", lookup=False, range=True)),
     ]
@@ -71,7 +72,7 @@ def test_given_a_collection_from_before_when_ensured_then_it_gets_the_indexes_th
     qdrant = FromBefore()
     ensure_collection(qdrant, settings())
     fields = [each.arguments[1] for each in qdrant.requests if each.operation == "create_payload_index"]
-    assert fields == ["deletedFrom", "deletedAt"]
+    assert fields == ["userId", "deletedFrom", "deletedAt"]
 
 
 def test_given_a_collection_when_ensured_again_then_it_is_not_made_anew(qdrant: FakeQdrant) -> None:
@@ -117,7 +118,7 @@ class Faster(FakeQdrant):
 def test_given_another_environment_was_faster_when_ensured_then_its_collection_is_used() -> None:
     qdrant = Faster()
     ensure_collection(qdrant, settings())
-    assert qdrant.operations() == ["info", "get_collection", *["create_payload_index"] * 3]
+    assert qdrant.operations() == ["info", "get_collection", *["create_payload_index"] * 4]
 
 
 def test_given_qdrant_refuses_when_ensured_then_it_is_not_hidden() -> None:

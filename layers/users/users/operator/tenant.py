@@ -67,7 +67,7 @@ class TenantItems:
 
     def _items(self, prefix: str, **more: Any) -> Iterator[dict[str, Any]]:
         """Yield the tenant's items whose sort key begins so."""
-        begins = {"KeyConditionExpression": "pk = :pk"}
+        begins: dict[str, Any] = {"KeyConditionExpression": "pk = :pk"}
         values: dict[str, Any] = {":pk": {"S": table.pk(self._tenant)}}
         if prefix:
             begins["KeyConditionExpression"] += " AND begins_with(sk, :prefix)"
