@@ -1,5 +1,6 @@
-"""Kafka topic `user.events` to Qdrant: embed each created user and make it searchable."""
+"""Kafka topic `user.events` to Qdrant: each user is searchable as it is now, and whoever is erased is not."""
 
+import time
 from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Any
@@ -8,30 +9,29 @@ import boto3
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from users import dead_letters
+from users import dead_letters, order
 from users.attempts import TIMEOUTS, Attempts
 from users.dead_letters import Poison
-from users.events import PoisonRecordError, Reason, UserChanged, parse
+from users.events import PoisonRecordError, Reason, UserChanged, UserDeleted, UserEvent, parse, user_deleted
 from users.invocation import batch, is_warm_up
+from users.order import Good, who
 from users.received import Received
 from users.settings import StoreSettings
 from vectors.embedder import embed, open_model
 from vectors.errors import UnavailableError
-from vectors.index import Entry, user_index
+from vectors.index import Change, Entry, Marker, user_index
 from vectors.settings import settings
 
 logger = Logger()
 metrics = Metrics()
 
-Good = tuple[Received, UserChanged]
-
 
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics(capture_cold_start_metric=True)
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> None:
-    """Index the users of a batch, then send its poison to the dead-letter topic.
+    """Bring the index up to a batch, then send its poison to the dead-letter topic.
 
-    A failure raises, and the batch is delivered again: indexing twice changes nothing, and as the dead
+    A failure raises, and the batch is delivered again: only what is newer changes the index, and as the dead
     letters come last, a Qdrant that fails does not make them twice. WrongEventError for what is no batch.
     """
     if is_warm_up(event):
@@ -56,27 +56,52 @@ def attempts() -> Attempts:
 
 
 def sorted_out(records: Iterable[Received]) -> tuple[list[Good], list[Poison]]:
-    """Return the records of a batch that can be processed, and those that never can."""
+    """Return the records of a batch that can be processed, and those that never can; count the rest."""
     good: list[Good] = []
     poison: list[Poison] = []
     for record in records:
         try:
             event = parse(*record.record)
-            if isinstance(event, UserChanged):
-                good.append((record, event))
         except PoisonRecordError as error:
             poison.append(Poison(record, error))
+            continue
+        if event is None:
+            metrics.add_metric("EventsPassedOver", MetricUnit.Count, 1)
+        else:
+            good.append((record, event))
     return good, poison
 
 
 def index(good: Sequence[Good]) -> list[Poison]:
-    """Make users searchable, with one embedding call and one upsert; return those that Qdrant refuses."""
-    vectors = embed([text_of(user) for _, user in good])
-    refused = user_index().write(
-        [entry(user, vector) for (_, user), vector in zip(good, vectors, strict=True)]
-    )
+    """Take what is news, with one embedding call and one upsert; return the users that Qdrant refuses."""
+    known = user_index().versions({who(event) for _, event in good})
+    news = order.news(good, known)
+    refused = user_index().write(changes([event for _, event in news])) if news else []
+    repeat(order.outlived(good, known))
+    metrics.add_metric("EventsLate", MetricUnit.Count, len(good) - len(news))
     error = PoisonRecordError(Reason.REFUSED, "the vector store refuses the user")
-    return [Poison(good[position][0], error) for position in refused]
+    return [Poison(news[position][0], error) for position in refused]
+
+
+def changes(events: Sequence[UserEvent]) -> list[Change]:
+    """Return what events make of the index, in their order."""
+    vectors = iter(embed([text_of(event) for event in events if isinstance(event, UserChanged)]))
+    now_ms = time.time_ns() // 1_000_000
+    return [
+        entry(event, next(vectors))
+        if isinstance(event, UserChanged)
+        else Marker(event.tenant_id, event.id, event.version, now_ms)
+        for event in events
+    ]
+
+
+def repeat(deletions: Sequence[UserDeleted]) -> None:
+    """Have deletions be the last that the topic says of these users."""
+    for each in deletions:
+        from users.publisher import event_publisher  # Kafka's import is for those who need it
+
+        event_publisher().publish(user_deleted(each.tenant_id, each.id, each.version))
+        metrics.add_metric("DeletionsRepeated", MetricUnit.Count, 1)
 
 
 def report(users: int, dead_letters: int) -> None:
@@ -93,4 +118,4 @@ def text_of(user: UserChanged) -> str:
 
 def entry(user: UserChanged, vector: list[float]) -> Entry:
     """Return the index entry of a user."""
-    return Entry(user.tenant_id, user.id, user.email, user.name, user.profile, vector, 1)
+    return Entry(user.tenant_id, user.id, user.email, user.name, user.profile, vector, user.version)

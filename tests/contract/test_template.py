@@ -31,6 +31,7 @@ SETTINGS_OF: dict[str, type[BaseModel]] = {
     "users.attempts": StoreSettings,
     "users.idempotency": AddressSettings,  # users.model reads them when it is given a new user
     "users.publisher": UserEventsSettings,
+    "users.order": UserEventsSettings,  # enrich repeats deletions, and imports Kafka only then
     "users.dead_letters": DeadLetterSettings,
     "users.operator.bounds": DeadLetterSettings,
     "vectors.index": VectorsSettings,

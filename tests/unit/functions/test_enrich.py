@@ -246,7 +246,7 @@ def test_given_the_collection_is_lost_when_enriched_then_it_raises_and_the_next_
 ) -> None:
     enrich.invoke(TWO_PARTITIONS)
     qdrant.lose_data()
-    with pytest.raises(Exception, match="Qdrant did not store the embeddings"):
+    with pytest.raises(Exception, match="Qdrant did not tell the stored versions"):
         enrich.invoke(POISON)
     enrich.invoke(POISON)
     assert len(qdrant.payloads(COLLECTION)) == 2

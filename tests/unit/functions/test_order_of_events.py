@@ -1,0 +1,206 @@
+"""Whatever the order in which a topic delivers what became of users, the index ends with what is true."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from users.events import Record, user_created, user_deleted, user_updated
+from users.model import User
+
+from tests.kafka import delivered
+from tests.people import ALICE
+from tests.unit.conftest import ColdStart, Function
+from tests.unit.fakes import DynamoFaults, FakeKafka, FakeModel, FakeQdrant
+
+COLLECTION = "user_embeddings"
+TENANTS = ("tenant-a", "tenant-b")
+TOPIC = "user.events"
+
+pytestmark = pytest.mark.filterwarnings("ignore:No application metrics")
+
+
+class World(NamedTuple):
+    """An enrich function, and what it reads and writes."""
+
+    enrich: Function
+    kafka: FakeKafka
+    qdrant: FakeQdrant
+
+
+@pytest.fixture
+def world(
+    aws: DynamoFaults, kafka: FakeKafka, qdrant: FakeQdrant, model: FakeModel, cold_start: ColdStart
+) -> World:
+    return World(cold_start("enrich"), kafka, qdrant)
+
+
+def user(tenant: str, user_id: int, version: int) -> User:
+    return ALICE.model_copy(
+        update={"tenant_id": tenant, "id": user_id, "version": version, "profile": f"of version {version}"}
+    )
+
+
+def event(tenant: str, user_id: int, version: int, *, deleted: bool) -> Record:
+    if deleted:
+        return user_deleted(tenant, user_id, version)
+    return (user_created if version == 1 else user_updated)(user(tenant, user_id, version))
+
+
+def enrich(world: World, records: list[Record]) -> None:
+    if records:
+        world.enrich.invoke(delivered(*records))
+
+
+def indexed(world: World) -> dict[tuple[str, int], int]:
+    """Return the version of every user that a tenant can find."""
+    if not world.qdrant.memory.collection_exists(COLLECTION):
+        return {}
+    points = world.qdrant.payloads(COLLECTION).values()
+    return {(each["tenantId"], each["userId"]): each["version"] for each in points if "tenantId" in each}
+
+
+def repeated(world: World) -> list[Record]:
+    return [Record(*sent[1:]) for sent in world.kafka.records if sent.topic == TOPIC]
+
+
+def test_given_a_user_that_changed_when_both_come_in_one_batch_then_only_the_newest_is_embedded(
+    world: World, model: FakeModel
+) -> None:
+    enrich(world, [event("tenant-a", 1, version, deleted=False) for version in (1, 3, 2)])
+    assert model.calls[-1] == ["Alice. of version 3"]
+    assert indexed(world) == {("tenant-a", 1): 3}
+
+
+def test_given_an_older_event_when_it_comes_late_then_it_is_not_even_embedded(
+    world: World, model: FakeModel
+) -> None:
+    enrich(world, [event("tenant-a", 1, 2, deleted=False)])
+    calls = len(model.calls)
+    enrich(world, [event("tenant-a", 1, 1, deleted=False)])
+    assert indexed(world) == {("tenant-a", 1): 2}
+    assert len(model.calls) == calls
+    assert world.enrich.metrics()[-1]["EventsLate"] == [1]
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_given_an_event_that_comes_after_the_deletion_then_nobody_is_back_and_the_topic_ends_with_it_again(
+    world: World, together: bool
+) -> None:
+    gone, late = event("tenant-a", 1, 2, deleted=True), event("tenant-a", 1, 1, deleted=False)
+    for batch in [[gone, late]] if together else [[gone], [late]]:
+        enrich(world, batch)
+    assert indexed(world) == {}
+    (again,) = repeated(world)
+    assert (again.key, again.value) == (gone.key, gone.value)
+    enrich(world, [again])
+    assert len(repeated(world)) == 1
+
+
+def test_given_a_batch_that_ends_with_the_deletion_when_delivered_twice_then_it_is_not_repeated(
+    world: World,
+) -> None:
+    batch = [event("tenant-a", 1, 1, deleted=False), event("tenant-a", 1, 2, deleted=True)]
+    enrich(world, batch)
+    enrich(world, batch)
+    assert indexed(world) == {}
+    assert repeated(world) == []
+
+
+def test_given_kafka_is_down_when_a_deletion_is_to_be_repeated_then_the_batch_comes_again(
+    world: World,
+) -> None:
+    enrich(world, [event("tenant-a", 1, 2, deleted=True)])
+    late = [event("tenant-a", 1, 1, deleted=False)]
+    world.kafka.fails_to = "acknowledge"
+    with pytest.raises(Exception, match="Kafka did not acknowledge"):
+        enrich(world, late)
+    world.kafka.fails_to = None
+    enrich(world, late)
+    assert len(repeated(world)) == 1
+
+
+def test_given_what_only_newer_readers_know_when_enriched_then_it_is_passed_over_and_counted(
+    world: World,
+) -> None:
+    good = event("tenant-a", 1, 1, deleted=False)
+    unknown = good._replace(
+        headers=[(name, b"user.merged" if name == "ce_type" else value) for name, value in good.headers]
+    )
+    enrich(world, [unknown, good._replace(value=None, headers=[]), event("tenant-a", 2, 1, deleted=False)])
+    assert indexed(world) == {("tenant-a", 2): 1}
+    metrics = world.enrich.metrics()[-1]
+    assert (metrics["EventsPassedOver"], metrics["DeadLetters"]) == ([1, 1], [0])
+
+
+class Life(NamedTuple):
+    """How many versions a user had, and whether the last was its deletion."""
+
+    tenant: str
+    user_id: int
+    versions: int
+    deleted: bool
+
+    def records(self) -> Iterator[Record]:
+        for version in range(1, self.versions + 1):
+            yield event(self.tenant, self.user_id, version, deleted=self.deleted and version == self.versions)
+
+
+@st.composite
+def deliveries(draw: st.DrawFn) -> tuple[list[Life], list[list[Record]]]:
+    """Lives of users, and batches in which each of their events comes at least once, in any order."""
+    lives = [
+        Life(tenant, user_id, draw(st.integers(1, 4)), draw(st.booleans()))
+        for tenant in TENANTS
+        for user_id in range(1, draw(st.integers(1, 3)) + 1)
+    ]
+    events = [record for life in lives for record in life.records()]
+    twice = draw(st.lists(st.sampled_from(events), max_size=len(events)))
+    shuffled = draw(st.permutations([*events, *twice]))
+    size = draw(st.integers(1, 5))
+    return lives, [list(shuffled[at : at + size]) for at in range(0, len(shuffled), size)]
+
+
+def truth(lives: list[Life]) -> dict[tuple[str, int], int]:
+    # A life of one version cannot have been a deletion: whoever is gone was there.
+    return {(life.tenant, life.user_id): life.versions for life in lives if not life.deleted}
+
+
+def run(world: World, batches: list[list[Record]]) -> None:
+    """Deliver batches to an empty index, and then whatever enrich has added to the topic."""
+    if world.qdrant.memory.collection_exists(COLLECTION):
+        world.qdrant.memory.delete_collection(COLLECTION)
+        world.enrich.module.user_index.cache_clear()
+    world.kafka.records.clear()
+    for batch in batches:
+        enrich(world, batch)
+    enrich(world, repeated(world))
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(deliveries())
+def test_given_any_delivery_when_enriched_then_the_index_is_what_became_of_everybody(
+    world: World, delivery: tuple[list[Life], list[list[Record]]]
+) -> None:
+    lives, batches = delivery
+    run(world, batches)
+    assert indexed(world) == truth(lives)
+    last: dict[bytes, Record] = {}
+    for record in [*(record for batch in batches for record in batch), *repeated(world)]:
+        last[record.key or b""] = record
+    for life in lives:
+        if life.deleted:
+            headers = dict(last[f"{life.tenant}:{life.user_id}".encode()].headers)
+            assert headers["ce_type"] == b"user.deleted"
+
+
+def test_given_an_index_that_takes_any_version_then_somebody_is_back(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So the tests above would find it."""
+    monkeypatch.setattr(world.enrich.module.order, "news", lambda batch, known: list(batch))
+    monkeypatch.setattr("vectors.index._older_than", lambda changes: None)
+    enrich(world, [event("tenant-a", 1, 2, deleted=True)])
+    enrich(world, [event("tenant-a", 1, 1, deleted=False)])
+    assert indexed(world) == {("tenant-a", 1): 1}
