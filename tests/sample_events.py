@@ -14,6 +14,7 @@ from tests.unit.gateway import request
 FOLDER = paths.ROOT / "events"
 
 _ADA = {"email": "ada@tenant-a.dev", "name": "Ada", "profile": "Bakes sourdough bread every morning"}
+_TIM = {"email": "tim@tenant-a.dev", "name": "Tim", "profile": "Repairs motorcycles"}
 _TOKEN = "tenant-a:me"
 _FIXED = {"ce_id": b"5b1c7c1e-7d0e-4a51-8f0a-3f5b0f5f7a11", "ce_time": b"2026-01-01T00:00:00Z"}
 
@@ -22,6 +23,10 @@ def sample_events() -> dict[str, dict[str, Any]]:
     """Return an event for each function, by its folder's name."""
     return {
         "create_user": request("POST", "/users/create", token=_TOKEN, json=_ADA),
+        "import_users": request("POST", "/users/import", token=_TOKEN, json=[_ADA, _TIM]),
+        "get_user": _of_alice("GET"),
+        "update_user": _of_alice("PATCH", json={"profile": "Bakes rye bread"}),
+        "delete_user": _of_alice("DELETE"),
         "list_users": request("GET", "/users", token=_TOKEN, query={"limit": "10"}),
         "search": request(
             "GET", "/ai/users/search", token=_TOKEN, query={"query": "someone who makes loaves"}
@@ -31,6 +36,10 @@ def sample_events() -> dict[str, dict[str, Any]]:
         "delete_tenant": {"tenant": "tenant-a", "force": False},
         "relay_events": schedule.event() | {"id": _FIXED["ce_id"].decode(), "time": "2026-01-01T00:00:00Z"},
     }
+
+
+def _of_alice(method: str, **parts: Any) -> dict[str, Any]:
+    return request(method, f"/users/{ALICE.id}", route="/users/{id}", token=_TOKEN, **parts)
 
 
 def as_text(event: dict[str, Any]) -> str:

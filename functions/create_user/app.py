@@ -1,15 +1,17 @@
 """POST /users/create: store a user, and announce it on the topic `user.events`."""
 
 from functools import partial
-from typing import Annotated, Any
+from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from fastapi import Header, Request, Response
+from fastapi import Request, Response
 from tenant_auth.app import create_app, serve
 from tenant_auth.caller import CurrentCaller
 from tenant_auth.dynamodb import tenant_dynamodb
+from tenant_auth.parameters import IdempotencyKey
+from tenant_auth.preconditions import etag
 from tenant_auth.problems import answer, responses
 from users.errors import EmailTakenError, ErasedError, InProgressError, KeyReusedError, UnavailableError
 from users.idempotency import IdempotentRequests
@@ -33,16 +35,6 @@ app = create_app(
         UnavailableError: answer(503, "The user cannot be stored now. Please try again."),
     },
 )
-
-IdempotencyKey = Annotated[
-    str | None,
-    Header(
-        min_length=1,
-        max_length=255,
-        pattern=r"^[\x21-\x7e]+$",
-        description="Sent again with the same body within a day, it creates no second user.",
-    ),
-]
 
 
 @app.post("/users/create", status_code=201, responses=responses(400, 401, 409, 410, 413, 415, 422, 429, 503))
@@ -72,6 +64,7 @@ def create_user(
         get = partial(users.get, caller.tenant_id)
         user = requests.create(idempotency_key, new, create, get)
     response.headers["Location"] = str(user.id)  # beside this URL, whatever stage or proxy is in front of it
+    response.headers["ETag"] = etag(user.version)
     return user
 
 

@@ -1,11 +1,11 @@
-"""GET /users: the users of the caller's tenant, page by page. GET /health: is the API there."""
+"""GET /users: the caller's tenant's users, page by page, or by address. GET /health: is the API there."""
 
 from typing import Annotated, Any
 
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from fastapi import Query
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 from tenant_auth.app import create_app, serve
 from tenant_auth.caller import CurrentCaller
@@ -13,7 +13,7 @@ from tenant_auth.dynamodb import tenant_dynamodb
 from tenant_auth.parameters import AS_INTEGER
 from tenant_auth.problems import answer, responses
 from users.errors import InvalidCursorError, UnavailableError
-from users.model import User
+from users.model import User, unique_email
 from users.settings import StoreSettings
 from users.store import UserStore
 
@@ -49,14 +49,27 @@ def health() -> Health:
     return Health(status="OK")
 
 
+def _address(address: str) -> str:
+    """Return an address as it was sent; ValueError says why it is none."""
+    unique_email(address)
+    return address
+
+
 @app.get("/users", responses=responses(400, 401, 422, 429, 503))
 def list_users(
     caller: CurrentCaller,
     limit: Annotated[int, Query(ge=1, le=100), AS_INTEGER] = 50,
     cursor: Annotated[str | None, Query(max_length=256)] = None,
+    email: Annotated[
+        Annotated[str, AfterValidator(_address)] | None,
+        Query(max_length=254, description="Only the user who has this address, in any case."),
+    ] = None,
 ) -> UserPage:
-    """List the users of the caller's tenant, oldest first."""
+    """List the users of the caller's tenant, oldest first, or the one who has an address."""
     users = UserStore(tenant_dynamodb(caller.tenant_id), StoreSettings.read().table_name)
+    if email is not None:
+        user = users.by_email(caller.tenant_id, email)
+        return UserPage(users=[user] if user else [], next_cursor=None)
     page = users.page(caller.tenant_id, limit, cursor)
     return UserPage(users=page.users, next_cursor=page.next_cursor)
 

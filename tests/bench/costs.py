@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.table import Table
 from tenant_auth.rate_limit import RateLimiter
 from tenant_auth.settings import RateLimitSettings, Settings
-from tenant_auth.signed_token import caller_of
+from tenant_auth.tokens.signed_token import caller_of
 from users.model import NewUser
 from users.outbox import Outbox
 from users.store import UserStore

@@ -15,6 +15,10 @@ TOOLS = {"hypothesis", "kafka_esm", "moto", "pytest", "typer", "uvicorn"}
     ("function", "needed", "unneeded"),
     [
         ("create_user", {*HTTP, "boto3", "kafka", "users"}, VECTOR),
+        ("import_users", {*HTTP, "boto3", "kafka", "users"}, VECTOR),
+        ("update_user", {*HTTP, "boto3", "kafka", "users"}, VECTOR),
+        ("delete_user", {*HTTP, "boto3", "kafka", "users"}, VECTOR),
+        ("get_user", {*HTTP, "boto3", "users"}, {*VECTOR, "kafka"}),
         ("list_users", {*HTTP, "boto3", "users"}, {*VECTOR, "kafka"}),
         ("search", {*HTTP, "boto3", "fastembed", "qdrant_client", "vectors"}, {"kafka", "users"}),
         ("enrich", {"boto3", "fastembed", "qdrant_client", "users", "vectors"}, {*HTTP, "kafka"}),

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from kafka_esm.mappings.template import read_mappings
 from mesh import paths
+from mesh.deployment.function_source import load_function
 from pydantic import BaseModel, ValidationError
 from tenant_auth.settings import CorsSettings, RateLimitSettings, TenantRoleSettings
 from tenant_auth.settings import Settings as AuthSettings
@@ -29,13 +30,13 @@ SETTINGS_OF: dict[str, type[BaseModel]] = {
     "tenant_auth.rate_limit": RateLimitSettings,
     "users.outbox": StoreSettings,
     "users.attempts": StoreSettings,
-    "users.idempotency": AddressSettings,  # users.model reads them when it is given a new user
     "users.publisher": UserEventsSettings,
     "users.order": UserEventsSettings,  # enrich repeats deletions, and imports Kafka only then
     "users.dead_letters": DeadLetterSettings,
     "users.operator.bounds": DeadLetterSettings,
     "vectors.index": VectorsSettings,
 }
+GIVEN_ADDRESSES = ["create_user", "import_users", "update_user"]  # users.model asks which it may take
 REQUIREMENTS = {
     "tenant-auth": "layers/tenant_auth",
     "users": "layers/users",
@@ -46,6 +47,13 @@ SETTING_OF = {  # of the parameters that say how a caller is known
     for variable, parameter in sam.functions()["search"]["Environment"]["Variables"].items()
     if variable.startswith(("AUTH_", "JWT_", "ENVIRONMENT"))
 }
+PRODUCERS = {  # of events, by their prefix in the template
+    "CreateUser": "create_user",
+    "ImportUsers": "import_users",
+    "UpdateUser": "update_user",
+    "DeleteUser": "delete_user",
+}
+READERS = {"GetUser": "get_user", "ListUsers": "list_users", "Search": "search"}
 LAYERS = {"TenantAuthLayer": "tenant_auth", "UsersLayer": "users", "VectorsLayer": "vectors"}
 ImportedBy = Callable[[str], frozenset[str]]
 
@@ -90,6 +98,8 @@ def test_a_function_gets_exactly_the_variables_that_its_layers_read(
         if module in modules
         for name in settings.model_fields
     }
+    if function in GIVEN_ADDRESSES:
+        read |= {name.upper() for name in AddressSettings.model_fields}
     given = {name for name in sam.environment(function) if not name.startswith("POWERTOOLS_")}
     assert given == read
 
@@ -183,13 +193,13 @@ def test_producers_and_the_mapping_use_the_same_secrets() -> None:
     access = [each["Fn::If"][1] for each in mapping["SourceAccessConfigurations"]]
     secrets = {arns[each["Type"]]: each["URI"] for each in access if each["Type"] in arns}
     assert secrets.keys() == set(arns.values())
-    for function in ("create_user", "relay_events", "enrich"):
+    for function in (*PRODUCERS.values(), "relay_events", "enrich", "reindex", "delete_tenant"):
         variables = sam.functions()[function]["Environment"]["Variables"]
         assert {name: variables[name] for name in secrets} == secrets
 
 
 @pytest.mark.parametrize(
-    "role", ["CreateUserRole", "RelayEventsRole", "EnrichRole", "ReindexRole", "DeleteTenantRole"]
+    "role", [f"{each}Role" for each in (*PRODUCERS, "RelayEvents", "Enrich", "Reindex", "DeleteTenant")]
 )
 def test_who_speaks_to_kafka_may_read_its_secrets_and_no_others(role: str) -> None:
     (secrets,) = [each for each in statements_of(role) if "secretsmanager" in each["Action"]]
@@ -237,8 +247,48 @@ def test_search_may_do_nothing_in_the_table_but_count_requests() -> None:
     assert statement["Action"] == "dynamodb:UpdateItem"
 
 
+def test_who_does_not_change_users_may_not_write_them() -> None:
+    for role, reads in {"GetUser": {"GetItem"}, "ListUsers": {"GetItem", "Query"}}.items():
+        (statement,) = statements_of(f"{role}TenantRole")
+        assert set(statement["Action"]) == {f"dynamodb:{each}" for each in (*reads, "UpdateItem")}  # its rate
+
+
+def test_a_whole_import_fits_into_any_burst(template: dict[str, Any]) -> None:
+    assert template["Parameters"]["ImportBurst"]["MinValue"] == load_function("import_users").MOST_ENTRIES
+
+
+def routes() -> list[tuple[str, str, str]]:
+    """Return path, method and function of every route, in the order of the template."""
+    return [
+        (event["Properties"]["Path"], event["Properties"]["Method"], function)
+        for function, properties in sam.functions().items()
+        for event in properties.get("Events", {}).values()
+        if event["Type"] == "Api"
+    ]
+
+
+def test_every_method_of_a_path_goes_to_one_function() -> None:
+    """No method is left to the gateway, and none is named beside ANY: see aws-sam-cli#1064."""
+    methods: dict[str, list[str]] = {}
+    for path, method, _ in routes():
+        methods.setdefault(path, []).append(method)
+    every = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"]
+    assert {path: sorted(each) for path, each in methods.items() if each != ["ANY"]} == {"/users/{id}": every}
+
+
+def test_who_answers_a_preflight_names_the_methods_that_go_to_other_functions() -> None:
+    goes_to = {(path, method): function for path, method, function in routes()}
+    for (path, method), function in goes_to.items():
+        if method in ("ANY", "OPTIONS"):
+            elsewhere = {
+                other for same, other in goes_to if same == path and goes_to[same, other] != function
+            }
+            assert load_function(function).app.state.elsewhere == elsewhere
+
+
 @pytest.mark.parametrize(
-    ("function", "prefix"), [("create_user", "CreateUser"), ("list_users", "ListUsers"), ("search", "Search")]
+    ("function", "prefix"),
+    [(function, prefix) for prefix, function in {**PRODUCERS, **READERS}.items()],
 )
 def test_a_function_that_acts_for_tenants_reaches_the_table_only_by_its_own_role(
     function: str, prefix: str

@@ -204,7 +204,7 @@ def test_a_wrong_method_is_405(
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/nothing", "/users/1", "/users/create/x", "/ai", "/ai/users/search/x"]
+    "path", ["/", "/nothing", "/users/1/x", "/users/create/x", "/ai", "/ai/users/search/x"]
 )
 def test_a_wrong_path_is_404(send: Callable[..., Answer], authorization: str, path: str) -> None:
     answer = send("GET", path, [("Authorization", authorization)])

@@ -20,6 +20,10 @@ REGION = "us-east-1"
 ROOT = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}  # fakecloud lets `test` do anything
 ROLES = {
     "create_user": "CreateUserTenantRole",
+    "import_users": "ImportUsersTenantRole",
+    "get_user": "GetUserTenantRole",
+    "update_user": "UpdateUserTenantRole",
+    "delete_user": "DeleteUserTenantRole",
     "list_users": "ListUsersTenantRole",
     "search": "SearchTenantRole",
 }

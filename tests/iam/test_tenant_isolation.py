@@ -17,10 +17,10 @@ from users.attempts import Attempts
 from users.errors import UnavailableError
 from users.events import Record
 from users.idempotency import IdempotentRequests
-from users.model import NewUser, User
+from users.model import NewUser, User, UserPatch
 from users.outbox import Outbox
 from users.received import Received
-from users.store import UserStore
+from users.store import Changed, UserStore
 
 from tests import sam
 from tests.unit.gateway import LambdaContext
@@ -28,16 +28,17 @@ from tests.unit.gateway import LambdaContext
 TABLE = sam.TABLE_NAME
 OWN, OTHER = "tenant-a", "tenant-b"
 ALICE = NewUser(email="alice@x.dev", name="Alice")
+CHANGES = {
+    *("PutItem", "GetItem", "UpdateItem", "DeleteItem"),
+    *("BatchWriteItem", "TransactWriteItems", "TransactGetItems"),  # authorised as the above, item by item
+}
 ALLOWED = {
-    "create_user": {
-        *("PutItem", "GetItem", "UpdateItem", "DeleteItem"),
-        *(
-            "BatchWriteItem",
-            "TransactWriteItems",
-            "TransactGetItems",
-        ),  # authorised as the above, item by item
-    },
-    "list_users": {"Query", "UpdateItem"},
+    "create_user": CHANGES,
+    "import_users": CHANGES,
+    "update_user": CHANGES,
+    "delete_user": CHANGES,
+    "get_user": {"GetItem", "TransactGetItems", "UpdateItem"},
+    "list_users": {"GetItem", "TransactGetItems", "Query", "UpdateItem"},
     "search": {"UpdateItem"},
 }
 Call = Callable[[Any], object]
@@ -161,9 +162,32 @@ def test_everything_that_create_user_does_is_allowed(function: str) -> None:
     assert requests.create("key", ALICE, create, get) == requests.create("key", ALICE, create, get)
 
 
-@pytest.mark.parametrize("function", ["list_users"], indirect=True)
-def test_everything_that_list_users_does_is_allowed(function: str) -> None:
-    assert UserStore(tenant_dynamodb(OWN), TABLE).page(OWN, 50)
+@pytest.mark.parametrize("function", ["import_users", "update_user", "delete_user"], indirect=True)
+def test_everything_that_changes_users_is_allowed_and_another_tenants_are_not_reached(function: str) -> None:
+    client = tenant_dynamodb(OWN)
+    users, outbox = UserStore(client, TABLE), Outbox(client, TABLE)
+
+    (created,) = users.create_all(OWN, [NewUser(email=f"{function}@x.dev", name="A")], requests=["key"])
+    assert isinstance(created, Changed)
+    new_address = UserPatch(email=f"{function}@y.dev")
+    changed = users.update(OWN, created.user.id, new_address, frozenset({1}))
+    deleted = users.delete(OWN, created.user.id, frozenset({2}))
+
+    outbox.remove([event for event in (created.event, changed.event, deleted) if event])
+    for act in (users.get, lambda *whose: users.update(*whose, new_address), users.delete):
+        with pytest.raises(UnavailableError):
+            act(OTHER, created.user.id)
+
+
+@pytest.mark.parametrize("function", ["get_user", "list_users"], indirect=True)
+def test_everything_that_reads_users_is_allowed(function: str, root: Any) -> None:
+    created = UserStore(root, TABLE).create(OWN, NewUser(email=f"{function}@x.dev", name="A"))
+    users = UserStore(tenant_dynamodb(OWN), TABLE)
+
+    assert users.get(OWN, created.user.id) == created.user
+    assert users.by_email(OWN, created.user.email) == created.user
+    if function == "list_users":
+        assert created.user in users.page(OWN, 50).users
 
 
 def test_every_function_may_count_its_requests(function: str) -> None:

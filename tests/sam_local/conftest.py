@@ -18,6 +18,10 @@ from tests.sam_local.sam_local import SamLocal, SamMesh
 
 __all__ = ["api_url", "authorization", "tenant"]
 
+FIRST = [  # requests to each set of layers, for whose image the first one waits
+    *(("GET", "/users"), ("GET", "/users/create"), ("GET", "/users/import"), ("GET", "/users/1")),
+    *(("PATCH", "/users/1"), ("DELETE", "/users/1"), ("GET", "/ai/users/search")),
+]
 LIMITS = {  # what SAM CLI's gateway cannot, by the test's name
     "test_every_other_body_is_refused[\\xff\\xfe{}-400]": "a body that is no UTF-8 is its own 502",
 }
@@ -75,6 +79,6 @@ def poller(sam: SamLocal, start_lambda: str) -> Iterator[str]:
 def mesh(embedded: Mesh, sam: SamLocal, start_lambda: str, poller: str) -> Iterator[Mesh]:
     """The mesh as the end-to-end tests know it, with its API by `sam local start-api`."""
     with sam.serving("start-api") as url, sam.scheduling(start_lambda):
-        for path in ("/users", "/users/create", "/ai/users/search"):  # the first request makes an image
-            assert httpx.get(url + path, timeout=300).is_client_error
+        for method, path in FIRST:
+            assert httpx.request(method, url + path, timeout=300).is_client_error
         yield SamMesh(embedded, sam, url)

@@ -27,6 +27,19 @@ def test_a_user_is_created_and_listed(sam: SamLocal) -> None:
     assert (created["tenantId"], created["name"]) == ("tenant-a", "Ada")
 
 
+def test_users_are_imported(sam: SamLocal) -> None:
+    imported = body(sam.invoke("ImportUsersFunction", EVENTS / "import_users.json"), 200)
+
+    assert [outcome["status"] for outcome in imported["outcomes"]] in (["created"] * 2, ["taken", "created"])
+
+
+@pytest.mark.parametrize("name", ["get_user", "update_user", "delete_user"])
+def test_a_user_who_is_nobody_is_404(sam: SamLocal, name: str) -> None:
+    function = "".join(part.capitalize() for part in name.split("_")) + "Function"
+
+    assert body(sam.invoke(function, EVENTS / f"{name}.json"), 404)["title"] == "Not Found"
+
+
 def test_what_enrich_is_given_search_finds(sam: SamLocal) -> None:
     assert sam.invoke("EnrichFunction", EVENTS / "enrich.json") is None
 

@@ -73,8 +73,12 @@ def request(
     query: Values | None = None,
     body: str | bytes | None = None,
     json: Any = None,
+    route: str | None = None,
 ) -> dict[str, Any]:
-    """Return the event of a request. A value that is a list is sent once per item; bytes go as base64."""
+    """Return the event of a request. A value that is a list is sent once per item; bytes go as base64.
+
+    `route` is the gateway's, such as /users/{id}, if it is not the path itself.
+    """
     many = {"Host": ["abc123.execute-api.us-east-1.amazonaws.com"], **_lists(headers)}
     if token is not None:
         many["Authorization"] = [f"Bearer {token}"]
@@ -83,14 +87,14 @@ def request(
         many["Content-Type"] = ["application/json"]
     parameters = _lists(query)
     return {
-        "resource": path,
+        "resource": route or path,
         "path": path,
         "httpMethod": method,
         "headers": _last(many),
         "multiValueHeaders": many,
         "queryStringParameters": _last(parameters) or None,
         "multiValueQueryStringParameters": parameters or None,
-        "pathParameters": None,
+        "pathParameters": _path_parameters(route or path, path),
         "stageVariables": None,
         "requestContext": {
             "accountId": "000000000000",
@@ -100,7 +104,7 @@ def request(
             "path": f"/v1{path}",
             "protocol": "HTTP/1.1",
             "requestId": REQUEST_ID,
-            "resourcePath": path,
+            "resourcePath": route or path,
             "stage": "v1",
         },
         "body": base64.b64encode(body).decode() if isinstance(body, bytes) else body,
@@ -149,6 +153,11 @@ def answer(response: Mapping[str, Any]) -> Answer:
     many = {name: ", ".join(values) for name, values in response.get("multiValueHeaders", {}).items()}
     headers = {name.lower(): value for name, value in {**response["headers"], **many}.items()}
     return Answer(response["statusCode"], headers, response["body"], response["isBase64Encoded"])
+
+
+def _path_parameters(route: str, path: str) -> dict[str, str] | None:
+    pairs = zip(route.split("/"), path.split("/"), strict=True)
+    return {name.strip("{}"): value for name, value in pairs if name.startswith("{")} or None
 
 
 def _lists(values: Values | None) -> dict[str, list[str]]:

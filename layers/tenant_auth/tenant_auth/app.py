@@ -1,7 +1,7 @@
 """The FastAPI app that every HTTP function starts from: problems, request ids, access log, authentication."""
 
 import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Collection, Coroutine, Mapping
 from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics
@@ -15,14 +15,15 @@ from starlette.routing import Match
 from starlette.types import Message, Receive, Scope, Send
 
 from tenant_auth import gateway
+from tenant_auth.body import Body, media_type
 from tenant_auth.caller import current_caller
 from tenant_auth.cors import with_cors
 from tenant_auth.dynamodb import TenantAccessError
 from tenant_auth.identity import AuthenticationError, KeysUnavailableError
+from tenant_auth.preconditions import MalformedTagsError
 from tenant_auth.problems import Handler, answer, http_error, problem, responses, validation_error
-from tenant_auth.rate_limit import rate_limiter
+from tenant_auth.rate_limit import TooManyAtOnceError, rate_limiter
 
-MAX_BODY_BYTES = 64 * 1024
 _RATE_LIMIT_FIELDS = "tenant_auth.rate_limit_fields"  # where a request's scope has what its answer says
 
 _logger = Logger()
@@ -48,7 +49,8 @@ class _Route(APIRoute):
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["method"] not in self.allowed:
-            raise HTTPException(405, headers={"Allow": ", ".join(sorted(self.allowed))})
+            methods = self.allowed | scope["app"].state.elsewhere
+            raise HTTPException(405, headers={"Allow": ", ".join(sorted(methods))})
         await self.app(scope, receive, send)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
@@ -58,14 +60,13 @@ class _Route(APIRoute):
 
         async def authenticated(request: Request) -> Response:
             # A plain call that waits: an execution environment has no other request to serve meanwhile.
-            _take_token(request, current_caller(request).tenant_id)
-            body = await request.body()
-            if len(body) > MAX_BODY_BYTES:
-                raise HTTPException(413)
-            if body and not _is_json(request.headers.get("content-type", "application/json")):
-                raise HTTPException(415)
-            if not _is_utf8(body):
-                raise HTTPException(400)
+            tenant_id = current_caller(request).tenant_id
+            takes: Body = request.app.state.takes
+            body, content_type = await request.body(), request.headers.get("content-type")
+            refusal = takes.refusal(body, content_type)
+            _take_tokens(request, tenant_id, 1 if refusal else takes.tokens(body, media_type(content_type)))
+            if refusal:
+                raise refusal
             return await handle(request)
 
         return authenticated
@@ -76,9 +77,8 @@ class _Boundary:
 
     def __init__(self, app: FastAPI) -> None:
         self._app = app
-        self._methods = {
-            method for route in app.routes if isinstance(route, _Route) for method in route.allowed
-        }
+        routes = [route for route in app.routes if isinstance(route, _Route)]
+        self._methods = app.state.elsewhere.union(*(route.allowed for route in routes))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
@@ -112,10 +112,17 @@ class _Boundary:
         _logger.info("request", method=scope["method"], route=route, status=status, duration_ms=duration_ms)
 
 
-def create_app(title: str, problems: Mapping[int | type[Exception], Handler]) -> FastAPI:
+def create_app(
+    title: str,
+    problems: Mapping[int | type[Exception], Handler],
+    takes: Body = Body(),  # noqa: B008 - it cannot be changed
+    elsewhere: Collection[str] = (),
+) -> FastAPI:
     """Return an app whose every error is a problem.
 
-    `problems` says how the function's own exceptions are answered, each by a `problems.answer(…)`.
+    `problems` says how the function's own exceptions are answered, each by a `problems.answer(…)`; `takes`,
+    which bodies are read; `elsewhere`, which methods of its path the gateway brings to other functions: who
+    asks what is allowed there, as a preflight does, gets the answer from this one.
     """
     app = FastAPI(
         title=title,
@@ -127,6 +134,8 @@ def create_app(title: str, problems: Mapping[int | type[Exception], Handler]) ->
             AuthenticationError: answer(401),
             TenantAccessError: answer(503, "Your tenant's data cannot be reached now. Please try again."),
             KeysUnavailableError: answer(503, "Tokens cannot be verified now. Please try again."),
+            TooManyAtOnceError: answer(422, pointer="body"),
+            MalformedTagsError: answer(400),
             HTTPException: http_error,
             RequestValidationError: validation_error,
             Exception: _unforeseen,
@@ -134,6 +143,8 @@ def create_app(title: str, problems: Mapping[int | type[Exception], Handler]) ->
         },
     )
     app.router.route_class = _Route
+    app.state.takes = takes
+    app.state.elsewhere = frozenset(elsewhere)
     return app
 
 
@@ -150,25 +161,12 @@ async def _unforeseen(request: Request, error: Exception) -> Response:
     return problem(500, f"Something went wrong here. Please report {request.scope[gateway.REQUEST_ID]}.")
 
 
-def _take_token(request: Request, tenant_id: str) -> None:
+def _take_tokens(request: Request, tenant_id: str, tokens: int) -> None:
     """Count a request to this function, or refuse it with 429."""
-    quota = rate_limiter().take(tenant_id, request.app.title)
+    quota = rate_limiter().take(tenant_id, request.app.title, tokens)
     if quota is None:
         return
     request.scope[_RATE_LIMIT_FIELDS] = quota.fields
     if not quota.admitted:
         _metrics.add_metric("Throttled", MetricUnit.Count, 1)
-        raise HTTPException(429, headers={"Retry-After": str(quota.next_token)})
-
-
-def _is_json(content_type: str) -> bool:
-    media_type = content_type.partition(";")[0].strip().lower()
-    return media_type == "application/json" or media_type.endswith("+json")
-
-
-def _is_utf8(body: bytes) -> bool:
-    try:
-        body.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
+        raise HTTPException(429, headers={"Retry-After": str(quota.wait)})

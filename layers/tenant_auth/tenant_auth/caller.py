@@ -48,7 +48,9 @@ def _by_signed_token(authorization: str) -> Caller:
     token = _SIGNED_TOKEN.fullmatch(authorization) if len(authorization) <= _MAX_LENGTH else None
     if token is None:
         raise AuthenticationError("Send one header 'Authorization: Bearer <signed token>'.")
-    from tenant_auth.signed_token import caller_of  # not at the top: dev mode need not pay for cryptography
+    from tenant_auth.tokens.signed_token import (
+        caller_of,  # not at the top: dev mode need not pay for cryptography
+    )
 
     return caller_of(token[1], settings())
 

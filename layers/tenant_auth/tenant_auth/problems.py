@@ -1,7 +1,7 @@
 """Errors as RFC 9457 problem details: https://www.rfc-editor.org/rfc/rfc9457."""
 
 import json
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
 from fastapi import Request
@@ -19,6 +19,7 @@ TITLES = {  # RFC 9110's; those of http.HTTPStatus depend on the Python version
     405: "Method Not Allowed",
     409: "Conflict",
     410: "Gone",
+    412: "Precondition Failed",
     413: "Content Too Large",
     415: "Unsupported Media Type",
     422: "Unprocessable Content",
@@ -96,8 +97,6 @@ async def http_error(request: Request, error: HTTPException) -> Response:
         400: _NOT_JSON,
         404: f"There is nothing at {request.scope['path']}.",
         405: f"{request.method} is not allowed here; see the Allow header.",
-        413: "The body is larger than 64 KiB.",
-        415: "Send the body with the header Content-Type: application/json.",
         429: "Your tenant sends too many requests. Please try again after the time in Retry-After.",
     }
     return problem(error.status_code, details.get(error.status_code, error.detail), headers=error.headers)
@@ -107,11 +106,16 @@ async def validation_error(request: Request, error: RequestValidationError) -> R
     """Answer 422 with the wrong fields, without the values that were sent; 400 if the body is not JSON."""
     if any(e["type"] == "json_invalid" for e in error.errors()):
         return problem(400, _NOT_JSON)
-    errors = [
+    wrong = field_errors(error.errors())
+    return problem(422, "The request does not have the form that this endpoint takes.", wrong)
+
+
+def field_errors(errors: Sequence[Mapping[str, Any]]) -> list[FieldError]:
+    """Return the first hundred of Pydantic's errors, without the values that were sent."""
+    return [
         FieldError(pointer=".".join(map(str, e["loc"])), detail=e["msg"].removeprefix("Value error, "))
-        for e in error.errors()[:_ERRORS]
+        for e in errors[:_ERRORS]
     ]
-    return problem(422, "The request does not have the form that this endpoint takes.", errors)
 
 
 def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:

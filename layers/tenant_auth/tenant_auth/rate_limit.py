@@ -3,14 +3,14 @@
 pk = TENANT#<tenant>   sk = RATE#<group>   tat = µs since 1970, expiresAt = s since 1970 (the table's TTL)
 
 The bucket is one number (GCRA): `tat`, when it is full again. A token costs `increment`, the time in which
-one flows in. A request at `now` is admitted if tat <= latest = now + (burst - 1) * increment, and then
-tat = max(tat, now) + increment. DynamoDB's expressions know no max(), so the write has two forms:
+one flows in. A request for n tokens at `now` is admitted if tat <= latest = now + (burst - n) * increment,
+and then tat = max(tat, now) + n * increment. DynamoDB's expressions know no max(): the write has two forms:
 
-    in use   SET tat = tat + :increment    if :now < tat <= :latest
-    full     SET tat = :now + :increment   if there is no tat, or tat <= :now
+    in use   SET tat = tat + :cost    if :now < tat <= :latest
+    full     SET tat = :now + :cost   if there is no tat, or tat <= :now
 
 Never too many. DynamoDB does the writes to an item one after the other, each on its condition, so requests
-that meet never share a token. Of k admitted requests within a time L, the first has max(tat, now) >= its now,
+that meet never share a token. Of k tokens admitted within a time L, the first has max(tat, now) >= its now,
 each adds at least `increment`, and the last leaves tat <= its now + burst * increment; so
 k <= burst + L / increment. Where clocks are up to S apart, this holds with L + S: a slow clock lets
 through no more than rate * S in addition.
@@ -47,12 +47,21 @@ _SLACK = 3_600  # seconds that clocks may be apart before a bucket expires too e
 _REMEMBERED = 1_000
 _WRITES = 3  # the third only if somebody deletes the item meanwhile
 _FORMS = {  # by whether the bucket is known to be in use
-    True: ("tat + :increment", "tat > :now AND tat <= :latest"),
-    False: (":now + :increment", "attribute_not_exists(tat) OR tat <= :now"),
+    True: ("tat + :cost", "tat > :now AND tat <= :latest"),
+    False: (":now + :cost", "attribute_not_exists(tat) OR tat <= :now"),
 }
 
 _logger = Logger()
 _metrics = Metrics()
+
+
+class TooManyAtOnceError(Exception):
+    """A request for more tokens than the bucket holds when it is full: no wait would help."""
+
+    def __init__(self, tokens: int, burst: int) -> None:
+        super().__init__(
+            f"This request counts as {tokens}, and your tenant may send {burst} at once. Send it in parts."
+        )
 
 
 class Quota(NamedTuple):
@@ -64,16 +73,22 @@ class Quota(NamedTuple):
     window: int  # in which an empty bucket fills
     remaining: int
     next_token: int  # until there is one more
+    wait: int = 0  # until there are as many as were asked for, after a refusal
 
     @classmethod
-    def of(cls, group: str, limit: RateLimit, now: int, tat: int, *, admitted: bool) -> Self:
-        """Return what is left of a bucket with this `tat`."""
+    def of(cls, group: str, limit: RateLimit, now: int, tat: int, refused: int = 0) -> Self:
+        """Return what is left of a bucket with this `tat`, which has `refused` a request for so many."""
         increment = limit.increment
         free = now + limit.burst * increment - tat  # less than nothing if clocks differ
         remaining = max(free // increment, 0)
-        next_token = (remaining + 1) * increment - free
         return cls(
-            admitted, group, limit.burst, _seconds(limit.burst * increment), remaining, _seconds(next_token)
+            not refused,
+            group,
+            limit.burst,
+            _seconds(limit.burst * increment),
+            remaining,
+            _seconds((remaining + 1) * increment - free),
+            _seconds(refused * increment - free) if refused else 0,
         )
 
     @property
@@ -81,7 +96,7 @@ class Quota(NamedTuple):
         """Return the fields of draft-ietf-httpapi-ratelimit-headers-11.
 
         `t` is the time in which no more than `r` can be used, so it ends with the next token. Retry-After is
-        not to end earlier than `t`: after a refusal both are the same.
+        not to end earlier than `t`: after a refusal `wait` is `t`, or longer for who wants more than one.
         """
         return {
             "RateLimit-Policy": f'"{self.group}";q={self.burst};w={self.window}',
@@ -104,20 +119,25 @@ class RateLimiter:
         self._seen: OrderedDict[tuple[str, str], int] = OrderedDict()  # tats, the last used at the end
         self._paused_until = 0
 
-    def take(self, tenant_id: str, group: str) -> Quota | None:
-        """Take a token for a request. None if nothing is counted: there is no limit, or DynamoDB fails."""
+    def take(self, tenant_id: str, group: str, tokens: int = 1) -> Quota | None:
+        """Take a request's tokens, all or none. None if nothing is counted: no limit, or DynamoDB fails.
+
+        Raises TooManyAtOnceError for more than the bucket holds.
+        """
         limit = self._settings.limit(tenant_id, group)
         if not limit.per_second:
             return None
+        if tokens > limit.burst:
+            raise TooManyAtOnceError(tokens, limit.burst)
         now = self._clock()
         tat = self._seen.get((tenant_id, group), 0)
         for _ in range(_WRITES):
-            if tat > limit.latest(now):
-                return Quota.of(group, limit, now, tat, admitted=False)
+            if tat > limit.latest(now, tokens):
+                return Quota.of(group, limit, now, tat, refused=tokens)
             if now < self._paused_until:
                 break
             try:
-                admitted, tat = self._write(tenant_id, group, limit, now, in_use=tat > now)
+                admitted, tat = self._write(tenant_id, group, limit, now, tokens, in_use=tat > now)
             except (BotoCoreError, ClientError, TenantAccessError) as error:
                 _logger.warning("DynamoDB did not count a request, it goes through", exc_info=True)
                 # A tenant's own item may be throttled: that answer costs no wait, and is nobody else's.
@@ -126,20 +146,20 @@ class RateLimiter:
                 break
             self._remember((tenant_id, group), tat)
             if admitted:
-                return Quota.of(group, limit, now, tat, admitted=True)
+                return Quota.of(group, limit, now, tat)
         _metrics.add_metric("RateLimitUnavailable", MetricUnit.Count, 1)
         return None
 
     def _write(
-        self, tenant_id: str, group: str, limit: RateLimit, now: int, *, in_use: bool
+        self, tenant_id: str, group: str, limit: RateLimit, now: int, tokens: int, *, in_use: bool
     ) -> tuple[bool, int]:
-        """Take a token if the bucket is as thought; return whether it was, and the tat that it has now."""
+        """Take tokens if the bucket is as thought; return whether it was, and the tat that it has now."""
         client = self._dynamodb(tenant_id)
         tat, condition = _FORMS[in_use]
         expires_at = _seconds(now + limit.burst * limit.increment) + _SLACK
-        values = {":now": now, ":increment": limit.increment, ":expires_at": expires_at}
+        values = {":now": now, ":cost": tokens * limit.increment, ":expires_at": expires_at}
         if in_use:
-            values[":latest"] = limit.latest(now)
+            values[":latest"] = limit.latest(now, tokens)
         try:
             answer = client.update_item(
                 TableName=self._settings.table_name,

@@ -101,9 +101,9 @@ class RateLimit(BaseModel):
         """The microseconds in which one token flows in."""
         return math.ceil(1_000_000 / self.per_second)
 
-    def latest(self, now: int) -> int:
-        """Return the latest time at which a bucket that has a token now is full again."""
-        return now + (self.burst - 1) * self.increment
+    def latest(self, now: int, tokens: int = 1) -> int:
+        """Return the latest time at which a bucket that has so many tokens now is full again."""
+        return now + (self.burst - tokens) * self.increment
 
 
 class RateLimitSettings(BaseModel):

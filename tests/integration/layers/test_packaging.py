@@ -5,6 +5,7 @@ their first use too: the Idempotency-Key, signed tokens, dead letters.
 """
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from mesh import paths, schedule
@@ -31,6 +32,23 @@ def test_create_user_creates_and_remembers_its_idempotency_key(
     first, again = http("create_user", runtime, create, create, **services)
     assert (first.status, again.status) == (201, 201)
     assert first.json == again.json
+
+
+def test_a_user_is_imported_got_changed_and_deleted(runtime: Path, services: dict[str, str]) -> None:
+    body = [{"email": "tim@x.dev", "name": "Tim"}]
+    (imported,) = http(
+        "import_users", runtime, gateway.request("POST", "/users/import", token=TOKEN, json=body), **services
+    )
+    path = f"/users/{imported.json['outcomes'][0]['user']['id']}"
+
+    def of_user(method: str, **parts: Any) -> dict[str, Any]:
+        return gateway.request(method, path, route="/users/{id}", token=TOKEN, **parts)
+
+    (changed,) = http("update_user", runtime, of_user("PATCH", json={"name": "Tom"}), **services)
+    (found,) = http("get_user", runtime, of_user("GET"), **services)
+    (deleted,) = http("delete_user", runtime, of_user("DELETE"), **services)
+    assert (changed.status, found.status, deleted.status) == (200, 200, 204)
+    assert found.json == changed.json
 
 
 def test_list_users_lists(runtime: Path, services: dict[str, str]) -> None:
@@ -63,6 +81,10 @@ def test_relay_events_relays(runtime: Path, services: dict[str, str]) -> None:
     ("function", "method", "path"),
     [
         ("create_user", "POST", "/users/create"),
+        ("import_users", "POST", "/users/import"),
+        ("get_user", "GET", "/users/1"),
+        ("update_user", "PATCH", "/users/1"),
+        ("delete_user", "DELETE", "/users/1"),
         ("list_users", "GET", "/users"),
         ("search", "GET", "/ai/users/search"),
     ],
@@ -80,7 +102,8 @@ def test_signed_tokens_are_verified(runtime: Path, function: str, method: str, p
             "QDRANT_URL": "http://127.0.0.1:1",
             "AWS_ENDPOINT_URL": "http://127.0.0.1:1",
         }
-        body = {"email": "ada@x.dev", "name": "Ada"} if method == "POST" else None
+        ada = {"email": "ada@x.dev", "name": "Ada"}
+        body = {"POST": [ada] if function == "import_users" else ada, "PATCH": {}}.get(method)
         requests = [
             gateway.request(method, path, token=token, json=body, query=SEARCH)
             for token in (issuer.token(key=issuer.private_key("ES256", 2)), issuer.token())

@@ -9,6 +9,8 @@ import pytest
 from mesh import paths
 from mesh.deployment import build
 
+from tests import sam
+
 LAMBDA_LIMIT_BYTES = 262_144_000  # function and layers together, unzipped
 AIM_BYTES = 200 * 1024 * 1024
 
@@ -35,7 +37,7 @@ def layer(built: None) -> Path:
     return paths.BUILD / "VectorsLayer" / "python"
 
 
-@pytest.mark.parametrize("function", ["enrich", "search", "create_user", "list_users"])
+@pytest.mark.parametrize("function", sorted(sam.functions()))
 def test_function_and_layers_fit_into_lambda(built: None, function: str) -> None:
     template = build.built_template()["Resources"]
     name = "".join(part.capitalize() for part in function.split("_")) + "Function"

@@ -6,7 +6,7 @@ import pytest
 
 from tests.unit import gateway, issuer
 from tests.unit.fakes import DynamoFaults
-from tests.unit.functions.test_every_http_function import Endpoint, allow, tenant_auth_app
+from tests.unit.functions.test_every_http_function import TOO_LARGE, Endpoint, allow
 from tests.unit.functions.test_every_http_function import endpoint as any_endpoint
 
 __all__ = ["any_endpoint"]
@@ -69,10 +69,9 @@ def test_given_a_preflight_of_another_origin_then_400_and_no_leave(endpoint: End
 def test_given_a_preflight_for_a_method_that_no_route_takes_then_400_names_those_that_are_taken(
     endpoint: Endpoint,
 ) -> None:
-    answer = preflight(endpoint, **{"Access-Control-Request-Method": "DELETE"})
+    answer = preflight(endpoint, **{"Access-Control-Request-Method": "PUT"})
     assert "method" in answer.problem(400)["detail"]
-    methods = names(answer.headers["access-control-allow-methods"])
-    assert methods == ({"GET", "HEAD"} if endpoint.method == "GET" else {"POST"})
+    assert names(answer.headers["access-control-allow-methods"]) == names(endpoint.allow)
 
 
 def test_given_options_that_is_no_preflight_then_405(endpoint: Endpoint) -> None:
@@ -147,25 +146,24 @@ def _answer(
     """Have the endpoint answer a page of `origin` with `status`."""
     parts: dict[int, dict[str, Any]] = {
         401: {"token": None},
-        413: {"json": None, "body": "x" * 70_000},
+        413: {"json": None, "body": TOO_LARGE},
         415: {"json": None, "body": "x", "headers": from_page(origin, **{"Content-Type": "text/plain"})},
-        422: {"query": {"limit": "many"}, "json": {}},
+        422: endpoint.wrong,
     }
     if status == 429:
         allow(monkeypatch, burst=1)
         endpoint.call(token="tenant-a:user-1")
     if status == 500:
-        monkeypatch.setattr(tenant_auth_app(), "_is_utf8", lambda _: 1 / 0)
+        endpoint.break_down(monkeypatch)
     if status == 503:
         unavailable = {"AUTH_MODE": "jwt", "JWT_JWKS_URL": "http://127.0.0.1:1/jwks.json"}
         unavailable |= {"JWT_ISSUER": issuer.ISSUER, "JWT_AUDIENCE": issuer.AUDIENCE}
         for variable, value in unavailable.items():
             monkeypatch.setenv(variable, value)
         parts[503] = {"token": issuer.token()}
-    method, path = {404: ("GET", "/nothing"), 405: ("PUT", endpoint.path)}.get(
-        status, (endpoint.method, endpoint.path)
-    )
-    given = {"token": "tenant-a:user-1", "headers": from_page(origin), **endpoint.parts}
-    answer = endpoint.function.http(method, path, **{**given, **parts.get(status, {})})
+    method = {404: "GET", 405: "PUT"}.get(status, endpoint.method)
+    path = "/nothing" if status == 404 else endpoint.path
+    given = {"path": path, "token": "tenant-a:user-1", "headers": from_page(origin), **endpoint.parts}
+    answer = endpoint.function.http(method, **{**given, **parts.get(status, {})})
     assert answer.status == (endpoint.success if status == 200 else status)
     return answer

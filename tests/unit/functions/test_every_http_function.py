@@ -2,9 +2,10 @@
 
 import json
 import re
-import sys
-from typing import Any
+from itertools import cycle
+from typing import Any, NamedTuple
 
+import boto3
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
@@ -14,21 +15,83 @@ from tests.unit import gateway, issuer
 from tests.unit.conftest import ColdStart, Function
 from tests.unit.fakes import DynamoFaults, FakeKafka, FakeModel, FakeQdrant
 
+TENANTS = ("tenant-a", "tenant-b", "tenant-0", "tenant-1", "tenant-2")
+USERS = 12  # of each, whose ids are 1, 2, …
+
+
+class Spec(NamedTuple):
+    """An endpoint: a request that succeeds, and what makes it 422."""
+
+    method: str
+    route: str
+    parts: dict[str, Any]
+    success: int
+    wrong: dict[str, Any]
+    allow: str
+
+
+A = {"email": "a@b.dev", "name": "A"}
 ENDPOINTS = {
-    "create_user": ("POST", "/users/create", {"json": {"email": "a@b.dev", "name": "A"}}, 201),
-    "list_users": ("GET", "/users", {}, 200),
-    "search": ("GET", "/ai/users/search", {"query": {"query": "chef"}}, 200),
+    "create_user": Spec("POST", "/users/create", {"json": A}, 201, {"json": {}}, "POST"),
+    "import_users": Spec("POST", "/users/import", {"json": [A]}, 200, {"json": []}, "POST"),
+    "get_user": Spec("GET", "/users/{id}", {}, 200, {"path": "/users/x"}, "DELETE, GET, HEAD, PATCH"),
+    "update_user": Spec("PATCH", "/users/{id}", {"json": {"name": "B"}}, 200, {"json": {"id": 1}}, "PATCH"),
+    "delete_user": Spec("DELETE", "/users/{id}", {}, 204, {"path": "/users/x"}, "DELETE"),
+    "list_users": Spec("GET", "/users", {}, 200, {"query": {"limit": "0"}}, "GET, HEAD"),
+    "search": Spec(
+        "GET", "/ai/users/search", {"query": {"query": "chef"}}, 200, {"query": {"limit": "0"}}, "GET, HEAD"
+    ),
 }
-READERS = [name for name, (method, *_) in ENDPOINTS.items() if method == "GET"]
+READERS = [name for name, spec in ENDPOINTS.items() if spec.method == "GET"]
+LISTS = ["list_users", "search"]
+TOO_LARGE = "x" * (1024 * 1024 + 1)  # for any of them
 
 
 class Endpoint:
     def __init__(self, function: Function) -> None:
         self.function = function
-        self.method, self.path, self.parts, self.success = ENDPOINTS[function.name]
+        self.method, self.route, self.parts, self.success, self.wrong, self.allow = ENDPOINTS[function.name]
+        self._users = cycle(range(1, 1 + USERS))
+
+    @property
+    def path(self) -> str:
+        """The path to ask next: each is another user's, for one can be deleted once only."""
+        return self.route.replace("{id}", str(next(self._users)))
 
     def call(self, **more: Any) -> gateway.Answer:
-        return self.function.http(self.method, self.path, **{**self.parts, **more})
+        return self.function.http(self.method, **{"path": self.path, **self.parts, **more})
+
+    def break_down(self, monkeypatch: pytest.MonkeyPatch, why: str = "on request") -> None:
+        """Have what the function calls fail as nobody foresaw."""
+
+        def fail(*_: Any) -> None:
+            raise RuntimeError(why)
+
+        for name in {"UserStore", "embed"} & vars(self.function.module).keys():
+            monkeypatch.setattr(self.function.module, name, fail)
+
+
+def store_users() -> None:
+    """Store the users whom the endpoints of one user ask for."""
+    from users import table
+
+    for tenant in TENANTS:
+        items = []
+        for user in range(1, 1 + USERS):
+            email = f"user{user}@{tenant}.dev"
+            items.append({**table.key(tenant, table.email_sk(email)), "userId": {"N": str(user)}})
+            items.append(
+                {
+                    **table.key(tenant, table.user_sk(user)),
+                    "id": {"N": str(user)},
+                    "email": {"S": email},
+                    "name": {"S": "A"},
+                    "profile": {"S": ""},
+                    "createdAt": {"S": "2026-01-01T00:00:00+00:00"},
+                }
+            )
+        puts: list[Any] = [{"PutRequest": {"Item": item}} for item in items]
+        boto3.client("dynamodb").batch_write_item(RequestItems={sam.TABLE_NAME: puts})
 
 
 @pytest.fixture(params=ENDPOINTS)
@@ -40,7 +103,11 @@ def endpoint(
     model: FakeModel,
     cold_start: ColdStart,
 ) -> Endpoint:
-    return Endpoint(cold_start(request.param))
+    endpoint = Endpoint(cold_start(request.param))
+    if "{id}" in endpoint.route:
+        store_users()
+        aws.requests.clear()
+    return endpoint
 
 
 def test_given_a_token_when_called_then_it_succeeds_with_a_request_id(endpoint: Endpoint) -> None:
@@ -143,17 +210,15 @@ def test_given_lower_case_header_names_when_called_then_it_succeeds(endpoint: En
     assert endpoint.call(headers={"authorization": "Bearer tenant-a:user-1"}).status == endpoint.success
 
 
-def allowed(endpoint: Endpoint) -> str:
-    return "GET, HEAD" if endpoint.method == "GET" else endpoint.method
-
-
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "OPTIONS", "QUERY", "get"])
 def test_given_another_method_when_called_then_405_says_which_are_allowed(
     endpoint: Endpoint, method: str
 ) -> None:
+    if method == endpoint.method:
+        return
     answer = endpoint.function.http(method, endpoint.path, token="tenant-a:user-1")
     assert method in answer.problem(405)["detail"]
-    assert answer.headers["allow"] == allowed(endpoint)
+    assert answer.headers["allow"] == endpoint.allow
 
 
 @pytest.mark.parametrize("endpoint", READERS, indirect=True)
@@ -168,17 +233,19 @@ def test_given_head_when_called_then_it_is_as_get_without_the_body(
     assert int(head.headers["content-length"]) == len(got.body)
 
 
-@pytest.mark.parametrize("endpoint", ["create_user"], indirect=True)
+@pytest.mark.parametrize("endpoint", [name for name in ENDPOINTS if name not in READERS], indirect=True)
 def test_given_head_where_there_is_no_get_when_called_then_405_without_a_body(endpoint: Endpoint) -> None:
     answer = endpoint.function.http("HEAD", endpoint.path, token="tenant-a:user-1")
-    assert (answer.status, answer.headers["allow"], answer.body) == (405, "POST", "")
+    assert (answer.status, answer.headers["allow"], answer.body) == (405, endpoint.allow, "")
 
 
-@pytest.mark.parametrize("more", [{}, {"query": {"limit": "0"}, "json": {}}, {"token": None}])
+@pytest.mark.parametrize("status", [200, 422, 401])
 def test_given_any_answer_when_it_is_about_people_then_no_cache_keeps_it(
-    endpoint: Endpoint, more: dict[str, Any]
+    endpoint: Endpoint, status: int
 ) -> None:
+    more = {200: {}, 422: endpoint.wrong, 401: {"token": None}}[status]
     answer = endpoint.call(**{"token": "tenant-a:user-1", **more})
+    assert answer.status == (endpoint.success if status == 200 else status)
     assert answer.headers["cache-control"] == "no-store"
 
 
@@ -188,7 +255,7 @@ NO_INTEGERS = [
 ]
 
 
-@pytest.mark.parametrize("endpoint", READERS, indirect=True)
+@pytest.mark.parametrize("endpoint", LISTS, indirect=True)
 @pytest.mark.parametrize("limit", NO_INTEGERS)
 def test_given_a_limit_that_is_not_written_as_an_integer_when_called_then_422_names_it(
     endpoint: Endpoint, limit: str
@@ -271,12 +338,12 @@ def test_given_a_request_that_was_counted_when_answered_then_the_answer_says_wha
     endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, status: int
 ) -> None:
     parts: dict[int, dict[str, Any]] = {
-        413: {"json": None, "body": "x" * 70_000},
+        413: {"json": None, "body": TOO_LARGE},
         415: {"json": None, "body": "x", "headers": {"Content-Type": "text/plain"}},
-        422: {"query": {"limit": "many"}, "json": {}},
+        422: endpoint.wrong,
     }
     if status == 500:
-        monkeypatch.setattr(tenant_auth_app(), "_is_utf8", lambda _: 1 / 0)
+        endpoint.break_down(monkeypatch)
     allow(monkeypatch, burst=9)
     answer = endpoint.call(token="tenant-a:user-1", **parts.get(status, {}))
     assert answer.status == (endpoint.success if status == 200 else status)
@@ -285,11 +352,6 @@ def test_given_a_request_that_was_counted_when_answered_then_the_answer_says_wha
         "ratelimit-policy": f'"{name}";q=9;w=900',
         "ratelimit": f'"{name}";r=8;t=100',
     }
-
-
-def tenant_auth_app() -> Any:
-    """Return the layer's module as the function has it: it was imported anew."""
-    return sys.modules["tenant_auth.app"]
 
 
 def test_given_nobody_known_when_called_then_nothing_is_counted(
@@ -332,11 +394,7 @@ def test_given_a_wrong_rate_limit_when_called_then_500_and_the_log_names_the_var
 def test_given_an_unforeseen_error_when_called_then_500_says_nothing_and_the_log_everything(
     endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(*_: Any) -> None:
-        raise RuntimeError("no route to 10.0.0.7:6333")
-
-    for name in {"UserStore", "embed"} & vars(endpoint.function.module).keys():
-        monkeypatch.setattr(endpoint.function.module, name, fail)
+    endpoint.break_down(monkeypatch, "no route to 10.0.0.7:6333")
     problem = endpoint.call(token="tenant-a:user-1").problem(500)
     assert problem["detail"] == f"Something went wrong here. Please report {gateway.REQUEST_ID}."
     (line,) = endpoint.function.logs(level="ERROR", request_id=gateway.REQUEST_ID, tenant="tenant-a")
@@ -353,7 +411,7 @@ def test_given_a_request_when_answered_then_the_access_log_tells_who_what_and_ho
     assert (line["tenant"], line["request_id"]) == ("tenant-a", gateway.REQUEST_ID)
     assert (line["method"], line["route"], line["status"]) == (
         endpoint.method,
-        endpoint.path,
+        endpoint.route,
         endpoint.success,
     )
     assert line["duration_ms"] >= 0

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from tests.unit import gateway
 from tests.unit.conftest import ColdStart, Function
 from tests.unit.fakes import DynamoFaults
+from tests.unit.functions.test_every_http_function import ENDPOINTS
 from tests.unit.functions.test_list_users import stored
 
 TOKEN = "tenant-a:user-1"
@@ -234,7 +235,7 @@ NO_REQUESTS: list[Any] = [
 ]
 
 
-@pytest.mark.parametrize("name", ["create_user", "list_users", "search"])
+@pytest.mark.parametrize("name", ENDPOINTS)
 @pytest.mark.parametrize("event", NO_REQUESTS, ids=repr)
 def test_given_an_event_that_is_no_request_when_invoked_then_one_sentence_says_what_the_function_takes(
     cold_start: ColdStart, name: str, event: Any
@@ -245,7 +246,7 @@ def test_given_an_event_that_is_no_request_when_invoked_then_one_sentence_says_w
     assert refused.value.__suppress_context__ or refused.value.__context__ is None
 
 
-@pytest.mark.parametrize("name", ["create_user", "list_users", "search"])
+@pytest.mark.parametrize("name", ENDPOINTS)
 @pytest.mark.parametrize(
     "event",
     [

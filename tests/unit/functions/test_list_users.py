@@ -135,6 +135,41 @@ def test_given_a_cursor_that_is_too_long_when_listed_then_422(list_users: Functi
     assert problem["errors"][0]["pointer"] == "query.cursor"
 
 
+@pytest.mark.parametrize("email", ["user1@tenant-a.dev", "USER1@Tenant-A.DEV"])
+def test_given_an_address_when_asked_for_then_the_page_is_its_user(list_users: Function, email: str) -> None:
+    stored("tenant-a", 3)
+    answer = page(list_users, email=email)
+    assert (emails(answer), answer.json["nextCursor"]) == (["user1@tenant-a.dev"], None)
+
+
+def test_given_an_address_of_nobody_or_of_another_tenant_when_asked_for_then_the_page_is_empty(
+    list_users: Function,
+) -> None:
+    stored("tenant-b", 1)
+    for address in ("user0@tenant-b.dev", "nobody@tenant-a.dev"):
+        answer = page(list_users, email=address)
+        assert (answer.status, answer.json) == (200, {"users": [], "nextCursor": None})
+
+
+@pytest.mark.parametrize("email", ["", "user1", "@x.dev", "user1 @x.dev", "a@x.dev.", "a" * 250 + "@x.dev"])
+def test_given_what_is_no_address_when_asked_for_then_422_names_it(list_users: Function, email: str) -> None:
+    assert page(list_users, email=email).problem(422)["errors"][0]["pointer"] == "query.email"
+
+
+def test_given_an_address_of_a_special_use_domain_when_asked_for_then_it_is_nobodys(
+    list_users: Function,
+) -> None:
+    """Whether a new user may have one is for those to say who create: users of other times may have one."""
+    assert emails(page(list_users, email="ada@corp.local")) == []
+
+
+def test_given_an_address_when_asked_for_with_a_limit_then_the_limit_does_not_matter(
+    list_users: Function,
+) -> None:
+    stored("tenant-a", 3)
+    assert emails(page(list_users, email="user2@tenant-a.dev", limit="1")) == ["user2@tenant-a.dev"]
+
+
 def test_given_dynamodb_is_down_when_listed_then_503(list_users: Function, aws: DynamoFaults) -> None:
     aws.down = True
     assert page(list_users).problem(503)["detail"] == "The users cannot be listed now. Please try again."

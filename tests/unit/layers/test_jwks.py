@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
-from tenant_auth import jwks
 from tenant_auth.identity import KeysUnavailableError
-from tenant_auth.jwks import (
+from tenant_auth.tokens import jwks
+from tenant_auth.tokens.jwks import (
     FRESH_SECONDS,
     MAX_BYTES,
     MAX_TRIED,

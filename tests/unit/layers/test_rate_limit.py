@@ -12,7 +12,7 @@ from botocore.exceptions import EndpointConnectionError
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
-from tenant_auth.rate_limit import Quota, RateLimiter
+from tenant_auth.rate_limit import Quota, RateLimiter, TooManyAtOnceError
 from tenant_auth.settings import RateLimitSettings
 
 from tests import sam
@@ -49,8 +49,8 @@ class Environment:
         client = client or boto3.client("dynamodb")
         self._limiter = RateLimiter(configured, lambda _: client, lambda: self.now)
 
-    def take(self, tenant: str = "tenant-a", group: str = "create_user") -> Quota | None:
-        return self._limiter.take(tenant, group)
+    def take(self, tenant: str = "tenant-a", group: str = "create_user", tokens: int = 1) -> Quota | None:
+        return self._limiter.take(tenant, group, tokens)
 
     def admitted(self, requests: int, tenant: str = "tenant-a", group: str = "create_user") -> int:
         """Send requests, and return how many were admitted."""
@@ -103,11 +103,30 @@ def test_given_requests_when_counted_then_the_answer_tells_what_is_left(
     assert one.take() == Quota(True, "create_user", 2, 4, remaining=1, next_token=2)
     one.sleep(0.5)
     assert one.take() == Quota(True, "create_user", 2, 4, remaining=0, next_token=2)
-    assert one.take() == Quota(False, "create_user", 2, 4, remaining=0, next_token=2)
+    assert one.take() == Quota(False, "create_user", 2, 4, remaining=0, next_token=2, wait=2)
     one.sleep(1)
-    assert one.take() == Quota(False, "create_user", 2, 4, remaining=0, next_token=1)
+    assert one.take() == Quota(False, "create_user", 2, 4, remaining=0, next_token=1, wait=1)
     one.sleep(0.5)
     assert one.take() == Quota(True, "create_user", 2, 4, remaining=0, next_token=2)
+
+
+def test_given_a_request_for_many_when_counted_then_all_are_taken_or_none(
+    environment: Callable[..., Environment],
+) -> None:
+    one = environment(per_second=2, burst=10)
+    assert one.take(tokens=7) == Quota(True, "create_user", 10, 5, remaining=3, next_token=1)
+    assert one.take(tokens=7) == Quota(False, "create_user", 10, 5, remaining=3, next_token=1, wait=2)
+    assert one.admitted(9) == 3
+    one.sleep(3.5)
+    assert one.take(tokens=7) == Quota(True, "create_user", 10, 5, remaining=0, next_token=1)
+
+
+def test_given_a_request_for_more_than_the_bucket_holds_then_it_is_told_that_no_wait_would_help(
+    environment: Callable[..., Environment], aws: DynamoFaults
+) -> None:
+    with pytest.raises(TooManyAtOnceError, match="counts as 6, and your tenant may send 5 at once"):
+        environment(burst=5).take(tokens=6)
+    assert aws.requests == []
 
 
 def test_given_a_count_when_stored_then_it_is_one_item_that_expires_when_the_bucket_is_full_again(
@@ -223,7 +242,7 @@ def test_given_a_clock_that_is_ahead_when_it_has_counted_then_a_slower_one_lets_
     ahead.sleep(10)
     assert ahead.admitted(1) == 1
     quota = behind.take()
-    assert quota == Quota(False, "create_user", 5, 3, remaining=0, next_token=9)
+    assert quota == Quota(False, "create_user", 5, 3, remaining=0, next_token=9, wait=9)
 
 
 @pytest.mark.parametrize(
@@ -301,14 +320,15 @@ def test_given_dynamodb_answers_one_tenant_with_an_error_when_others_call_then_t
     burst=st.integers(1, 1_000_000),
     now=st.integers(START, 2 * START),
     ahead=st.integers(0, 10**13),
-    admitted=st.booleans(),
+    refused=st.integers(0, 1_000_000),
 )
 def test_given_any_bucket_when_told_then_the_fields_follow_the_draft(
-    per_second: float, burst: int, now: int, ahead: int, admitted: bool
+    per_second: float, burst: int, now: int, ahead: int, refused: int
 ) -> None:
     limit = settings_of(per_second, burst).limit("tenant-a", "search")
     tat = now + 1 + ahead % (burst * limit.increment)
-    quota = Quota.of("search", limit, now, tat, admitted=admitted)
+    refused = min(refused, burst) if tat > limit.latest(now, min(refused, burst)) else 0
+    quota = Quota.of("search", limit, now, tat, refused)
     assert POLICY.fullmatch(quota.fields["RateLimit-Policy"])
     assert SERVICE_LIMIT.fullmatch(quota.fields["RateLimit"])
     assert 0 <= quota.remaining < burst
@@ -316,6 +336,11 @@ def test_given_any_bucket_when_told_then_the_fields_follow_the_draft(
     # There is one more token then, and not a microsecond before the exact time.
     exact = tat - limit.burst * limit.increment + (quota.remaining + 1) * limit.increment
     assert 0 <= now + quota.next_token * SECOND - exact < SECOND
+    # And as many as were refused, when that was waited for: Retry-After never ends earlier than `t`.
+    if refused:
+        assert quota.next_token <= quota.wait <= quota.window
+        assert tat <= limit.latest(now + quota.wait * SECOND, refused)
+        assert tat > limit.latest(now + (quota.wait - 1) * SECOND, refused)
 
 
 class Rivals:
@@ -340,6 +365,7 @@ steps = st.lists(
         st.sampled_from([0, 1, SECOND // 50, SECOND // 2, SECOND]) | st.integers(0, 2 * SECOND),
         st.integers(0, 2),
         st.lists(st.integers(0, 2), max_size=2),
+        st.just(1) | st.integers(1, 6),
     ),
     min_size=5,
     max_size=40,
@@ -358,7 +384,7 @@ def test_given_any_interleaving_of_environments_and_clocks_when_counted_then_nev
     per_second: float,
     burst: int,
     skews: tuple[int, ...],
-    steps: list[tuple[int, int, list[int]]],
+    steps: list[tuple[int, int, list[int], int]],
 ) -> None:
     """The decisions are those of one bucket in one place, and writes are as few as promised."""
     configured = settings_of(per_second, burst)
@@ -367,36 +393,37 @@ def test_given_any_interleaving_of_environments_and_clocks_when_counted_then_nev
     clients = [Rivals() for _ in skews]
     environments = [Environment(configured, client) for client in clients]
     last_change: list[int] = [0 for _ in skews]  # how many were admitted when an environment last looked
-    admitted_at: list[int] = []
+    admitted_at: list[int] = []  # once for each token
     tat = 0
     clock = START
 
-    def request(index: int, rivals: list[int]) -> None:
+    def request(index: int, rivals: list[int], tokens: int) -> None:
         nonlocal tat
         client, environment = clients[index], environments[index]
         environment.now = clock + skews[index]
-        client.before = [lambda rival=rival: request(rival, []) for rival in rivals if rival != index]
+        client.before = [lambda rival=rival: request(rival, [], 1) for rival in rivals if rival != index]
         writes_before = client.writes
-        quota = environment.take(tenant)
+        quota = environment.take(tenant, tokens=tokens)
         client.before = []
         assert quota is not None
-        expected = max(tat, environment.now) + limit.increment
+        expected = max(tat, environment.now) + tokens * limit.increment
         assert quota.admitted == (expected <= environment.now + burst * limit.increment)
         if quota.admitted:
             tat = expected
-        # Of the bucket after it, as it is told:
-        assert quota.remaining == max((environment.now + burst * limit.increment - tat) // limit.increment, 0)
+        # Of the bucket after it, as it is told: a refusal without a write tells what it saw last.
+        left = max((environment.now + burst * limit.increment - tat) // limit.increment, 0)
+        assert quota.remaining == left or (client.writes == writes_before and left < quota.remaining < tokens)
         others = len(admitted_at) - last_change[index]
         assert client.writes - writes_before <= (2 if others else 1)
         if quota.admitted:
-            admitted_at.append(clock)
+            admitted_at.extend([clock] * tokens)
             assert client.writes > writes_before
         if client.writes > writes_before:  # a refusal without a write has not looked
             last_change[index] = len(admitted_at)
 
-    for pause, index, rivals in steps:
+    for pause, index, rivals, tokens in steps:
         clock += pause
-        request(index, rivals)
+        request(index, rivals, min(tokens, burst))
 
     apart = max(skews) - min(skews)
     for (first, since), (last, until) in combinations(enumerate(admitted_at), 2):

@@ -15,10 +15,10 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tenant_auth import jwks
 from tenant_auth.caller import authenticate
 from tenant_auth.identity import AuthenticationError, Caller, KeysUnavailableError
 from tenant_auth.settings import settings as auth_settings
+from tenant_auth.tokens import jwks
 
 from tests.unit import issuer
 from tests.unit.issuer import Endpoint, jwk, private_key, token

@@ -18,7 +18,8 @@ def document() -> dict[str, Any]:
     paths: dict[str, Any] = {}
     security: dict[str, Any] = {}
     for part in parts:
-        paths |= part["paths"]
+        for path, operations in part["paths"].items():
+            paths[path] = paths.get(path, {}) | operations
         schemas |= part["components"].get("schemas", {})
         security |= part["components"].get("securitySchemes", {})
     for unused in ("HTTPValidationError", "ValidationError"):  # FastAPI's own; ours are problems
@@ -28,7 +29,7 @@ def document() -> dict[str, Any]:
         "info": {
             "title": "Event Mesh",
             "version": version("event-mesh"),
-            "description": "Create users, list them, find them by meaning: tenant by tenant.",
+            "description": "Create, change and erase users, find them by meaning: tenant by tenant.",
         },
         "paths": dict(sorted(paths.items())),
         "components": {"schemas": dict(sorted(schemas.items())), "securitySchemes": security},

@@ -13,6 +13,7 @@ from mesh.deployment import build, ministack, template_parameters
 from mesh.errors import MeshError
 
 _BUCKET = "event-mesh-artifacts"
+_TEMPLATE = "template.json"
 _TIMEOUT = 180
 
 
@@ -35,7 +36,7 @@ def deploy(endpoint_url: str, template: Mapping[str, Any], given: Mapping[str, s
     cloudformation = client("cloudformation", endpoint_url)
     request = {
         "StackName": STACK,
-        "TemplateBody": json.dumps(template),
+        "TemplateURL": _template_url(endpoint_url, template),
         "Capabilities": ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
         "Parameters": [{"ParameterKey": name, "ParameterValue": value} for name, value in given.items()],
     }
@@ -84,6 +85,12 @@ def find_function(endpoint_url: str, function: str) -> str | None:
 def function_folders() -> list[str]:
     """Return the names of the folders under functions/."""
     return sorted(path.parent.name for path in paths.ROOT.glob("functions/*/app.py"))
+
+
+def _template_url(endpoint_url: str, template: Mapping[str, Any]) -> str:
+    """Return where CloudFormation reads the template: a request's body may have 51,200 bytes of it only."""
+    client("s3", endpoint_url).put_object(Bucket=_BUCKET, Key=_TEMPLATE, Body=json.dumps(template).encode())
+    return f"{endpoint_url}/{_BUCKET}/{_TEMPLATE}"
 
 
 def _deployed(endpoint_url: str) -> str:

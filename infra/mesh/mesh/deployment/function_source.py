@@ -5,7 +5,9 @@ from types import ModuleType
 
 from mesh import paths
 
-HTTP_FUNCTIONS = ("create_user", "list_users", "search")
+HTTP_FUNCTIONS = (
+    *("create_user", "import_users", "get_user", "update_user", "delete_user", "list_users", "search"),
+)
 
 
 def load_function(name: str) -> ModuleType:

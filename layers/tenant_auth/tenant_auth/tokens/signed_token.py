@@ -7,8 +7,8 @@ from typing import Any
 import jwt
 
 from tenant_auth.identity import SUBJECT, TENANT, AuthenticationError, Caller
-from tenant_auth.jwks import PublicKey, key_set
 from tenant_auth.settings import Settings
+from tenant_auth.tokens.jwks import PublicKey, key_set
 
 _REFUSALS: dict[type[jwt.PyJWTError], str] = {
     jwt.InvalidSignatureError: "The token is not signed by a key that is accepted here.",
