@@ -193,15 +193,14 @@ def test_producers_and_the_mapping_use_the_same_secrets() -> None:
     access = [each["Fn::If"][1] for each in mapping["SourceAccessConfigurations"]]
     secrets = {arns[each["Type"]]: each["URI"] for each in access if each["Type"] in arns}
     assert secrets.keys() == set(arns.values())
-    for function in (*PRODUCERS.values(), "relay_events", "enrich"):
+    for function in (*PRODUCERS.values(), "relay_events", "enrich", "reindex", "delete_tenant"):
         variables = sam.functions()[function]["Environment"]["Variables"]
         assert {name: variables[name] for name in secrets} == secrets
 
 
-OTHERS_AT_KAFKA = ("RelayEvents", "Enrich", "Reindex", "DeleteTenant")
-
-
-@pytest.mark.parametrize("role", [f"{each}Role" for each in (*PRODUCERS, *OTHERS_AT_KAFKA)])
+@pytest.mark.parametrize(
+    "role", [f"{each}Role" for each in (*PRODUCERS, "RelayEvents", "Enrich", "Reindex", "DeleteTenant")]
+)
 def test_who_speaks_to_kafka_may_read_its_secrets_and_no_others(role: str) -> None:
     (secrets,) = [each for each in statements_of(role) if "secretsmanager" in each["Action"]]
     assert secrets["Action"] == "secretsmanager:GetSecretValue"

@@ -13,7 +13,6 @@ from tests.unit.conftest import ColdStart, Function
 from tests.unit.fakes import DynamoFaults, FakeKafka, FakeQdrant
 
 COLLECTION = "user_embeddings"
-DAY_MS = 24 * 60 * 60 * 1000
 
 
 @pytest.fixture
@@ -166,7 +165,6 @@ def marked(qdrant: FakeQdrant) -> set[int]:
 def test_given_users_erased_long_ago_when_all_is_reindexed_then_nothing_is_known_of_them_any_more(
     reindex: Function, qdrant: FakeQdrant
 ) -> None:
-    create(reindex, "tenant-a", 1)
     for user_id, days in ((1, 30), (2, 17.1), (3, 16.9), (4, 0)):
         marker(reindex, "tenant-a", user_id, days)
     answer = reindex.invoke({})

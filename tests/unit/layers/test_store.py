@@ -20,7 +20,7 @@ CANCELLED = "TransactionCanceledException"
 
 @pytest.fixture
 def store(aws: DynamoFaults, monkeypatch: pytest.MonkeyPatch) -> UserStore:
-    monkeypatch.setattr("users.store._registered", set())
+    monkeypatch.setattr("users.store._registered", {})
     return UserStore(boto3.client("dynamodb"), sam.TABLE_NAME)
 
 

@@ -24,7 +24,7 @@ CANCELLED = "TransactionCanceledException"
 
 @pytest.fixture
 def store(aws: DynamoFaults, monkeypatch: pytest.MonkeyPatch) -> UserStore:
-    monkeypatch.setattr("users.store._registered", set())
+    monkeypatch.setattr("users.store._registered", {})
     return new_store()
 
 

@@ -19,7 +19,7 @@ CANCELLED = "TransactionCanceledException"
 
 @pytest.fixture
 def store(aws: DynamoFaults, monkeypatch: pytest.MonkeyPatch) -> UserStore:
-    monkeypatch.setattr("users.store._registered", {TENANT})
+    monkeypatch.setattr("users.store._registered", {TENANT: float("inf")})
     monkeypatch.setattr("users.store.transaction.sleep", lambda _: None)
     return UserStore(boto3.client("dynamodb"), sam.TABLE_NAME)
 

@@ -29,6 +29,14 @@ class TenantClient:
         body = {"email": email, "name": name, "profile": profile}
         return self._json(self.http.post("/users/create", json=body))
 
+    def update(self, user_id: int, **changes: str) -> dict[str, Any]:
+        """Change some of a user, and return what it is then."""
+        return self._json(self.http.patch(f"/users/{user_id}", json=changes))
+
+    def erase(self, user_id: int) -> None:
+        """Erase a user."""
+        self.http.delete(f"/users/{user_id}").raise_for_status()
+
     def page(self, limit: int = 50, cursor: str | None = None) -> dict[str, Any]:
         """Return one page: `users` and `nextCursor`."""
         parameters = {"limit": str(limit), **({"cursor": cursor} if cursor else {})}

@@ -55,6 +55,7 @@ def _run(state: State, console: Console) -> None:
         _isolated(bakery, BAKERY, laboratory, LABORATORY, console)
         _isolated(laboratory, LABORATORY, bakery, BAKERY, console)
         _same_id_twice(state, {bakery: "collects old stamps", laboratory: "gathers wild mushrooms"}, console)
+        _life(laboratory, console)
         _latency(bakery, console)
 
 
@@ -151,6 +152,31 @@ def _same_id_twice(state: State, hobbies: dict[TenantClient, str], console: Cons
     _check(len(stored) == 2 and stored == set(ids), f"the points {ids[0]} and {ids[1]}", console)
 
 
+def _life(client: TenantClient, console: Console) -> None:
+    """Show a user who changes jobs and is found by the new one alone, and then is erased."""
+    console.rule("People change, and go")
+    old, new = "drives the night train to Lisbon", "teaches children to play the cello"
+    user_id = client.create("robin@example.dev", "Robin Vale", old)["id"]
+    _await(partial(client.finds, old), "a new user is searchable")
+    changed = client.update(user_id, profile=new)
+    _await(partial(client.finds, new), "the new job is searchable")
+    best = client.search(new, 1)[0]
+    _check(
+        (best["userId"], changed["version"]) == (user_id, 2) and not client.finds(old),
+        "Robin changed jobs: found by the new one, and no longer by the old",
+        console,
+    )
+    client.erase(user_id)
+    _await(partial(_finds_not, client, new), "an erased user is found no longer")
+    _check(
+        client.http.get(f"/users/{user_id}").status_code == 404
+        and user_id not in {user["id"] for user in client.users()}
+        and user_id not in {hit["userId"] for hit in client.search("Robin Vale", 50)},
+        "Robin was erased: gone from get, list and search",
+        console,
+    )
+
+
 def _latency(client: TenantClient, console: Console) -> None:
     console.rule("From create to searchable")
     samples = []
@@ -168,6 +194,10 @@ def _latency(client: TenantClient, console: Console) -> None:
 
 def _finds(client: TenantClient, users: int) -> bool:
     return len(client.search("a person", 50)) == users
+
+
+def _finds_not(client: TenantClient, profile: str) -> bool:
+    return not client.finds(profile)
 
 
 def _check(holds: bool, claim: str, console: Console | None = None) -> None:

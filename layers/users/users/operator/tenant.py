@@ -67,17 +67,15 @@ class TenantItems:
 
     def _items(self, prefix: str, **more: Any) -> Iterator[dict[str, Any]]:
         """Yield the tenant's items whose sort key begins so."""
-        begins: dict[str, Any] = {"KeyConditionExpression": "pk = :pk"}
-        values: dict[str, Any] = {":pk": {"S": table.pk(self._tenant)}}
+        condition, values = "pk = :pk", {":pk": {"S": table.pk(self._tenant)}}
         if prefix:
-            begins["KeyConditionExpression"] += " AND begins_with(sk, :prefix)"
-            values[":prefix"] = {"S": prefix}
+            condition, values[":prefix"] = f"{condition} AND begins_with(sk, :prefix)", {"S": prefix}
         try:
             for page in self._client.get_paginator("query").paginate(
                 TableName=self._table,
+                KeyConditionExpression=condition,
                 ExpressionAttributeValues=values,
                 ConsistentRead=True,
-                **begins,
                 **more,
             ):
                 yield from page["Items"]

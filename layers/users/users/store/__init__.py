@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime
+from time import monotonic
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from users import cursor as cursors
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
 
 _USERS_AT_ONCE = 33  # a transaction has 100 items at most, and a new user takes three
 
-_registered: set[str] = set()  # the tenants that this execution environment knows to be in the table
+_REGISTERED_SECONDS = 300  # less than a tenant must have been quiet to be deleted: it may come back
+
+_registered: dict[str, float] = {}  # until when this execution environment takes a tenant to be in the table
 
 
 class Page(NamedTuple):
@@ -219,11 +222,11 @@ class UserStore:
 
     def _register(self, tenant_id: str) -> None:
         """Have the tenant in the list of tenants, before its first user is there."""
-        if tenant_id in _registered:
+        if monotonic() < _registered.get(tenant_id, 0):
             return
         tenant = {"list": {"S": table.TENANTS}, "position": {"S": tenant_id}}
         self._client.put_item(TableName=self._table, Item={**table.key(tenant_id, table.TENANT_SK), **tenant})
-        _registered.add(tenant_id)
+        _registered[tenant_id] = monotonic() + _REGISTERED_SECONDS
 
     def _create_some(
         self,
