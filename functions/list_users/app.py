@@ -62,7 +62,11 @@ def list_users(
     cursor: Annotated[str | None, Query(max_length=256)] = None,
     email: Annotated[
         Annotated[str, AfterValidator(_address)] | None,
-        Query(max_length=254, description="Only the user who has this address, in any case."),
+        Query(
+            max_length=254,
+            description="Only the user who has this address, in any case.",
+            json_schema_extra={"format": "idn-email"},
+        ),
     ] = None,
 ) -> UserPage:
     """List the users of the caller's tenant, oldest first, or the one who has an address."""

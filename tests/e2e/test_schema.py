@@ -1,5 +1,6 @@
 """What the deployed API answers to any request is what docs/openapi.json says of it."""
 
+import json
 from typing import Any
 
 import pytest
@@ -22,11 +23,29 @@ CONFIG = SchemathesisConfig.from_dict(
             {
                 "include-name": "GET /users",
                 "checks": {"positive_data_acceptance": {"expected-statuses": ["2xx", "400", "429"]}},
-            }
+            },
+            {  # each entry is answered by itself
+                "include-name": "POST /users/import",
+                "checks": {"negative_data_rejection": {"enabled": False}},
+            },
+            {  # an id of nobody, an If-Match of another version, or of no form that a pattern could say
+                "include-path": "/users/{id}",
+                "checks": {
+                    "positive_data_acceptance": {
+                        "expected-statuses": ["2xx", "304", "400", "404", "409", "412", "429"]
+                    }
+                },
+            },
         ],
     }
 )
 SCHEMA = schemathesis.openapi.from_path(paths.ROOT / "docs" / "openapi.json", config=CONFIG)
+
+
+@schemathesis.serializer("application/x-ndjson")
+def ndjson(context: schemathesis.SerializationContext, value: Any) -> bytes:
+    """Return one line."""
+    return json.dumps(value).encode()
 
 
 @pytest.fixture(scope="module")
@@ -51,5 +70,8 @@ def test_with_a_token_every_answer_is_as_documented(
 def test_without_a_token_every_answer_is_401(case: schemathesis.Case[Any], api_url: str) -> None:
     case.headers.pop("Authorization", None)
     answer = case.call(base_url=api_url)
-    assert answer.status_code == (401 if case.method == case.operation.method.upper() else 405)
+    if case.method == case.operation.method.upper():
+        assert answer.status_code == 401
+    else:  # the gateway itself does not know of TRACE and its like, where a path has several functions
+        assert answer.status_code in ((404, 405) if case.operation.path == "/users/{id}" else (405,))
     case.operation.validate_response(answer)
