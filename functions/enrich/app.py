@@ -45,7 +45,7 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> None:
         user_index()
         unindexed = attempts().process(good, index, context.get_remaining_time_in_millis, UnavailableError)
     dead_letters.send(poison)
-    report(users=len(good) - len(unindexed), dead_letters=len(poison) + len(unindexed))
+    report(dead_letters=len(poison) + len(unindexed))
 
 
 @cache
@@ -73,12 +73,14 @@ def sorted_out(records: Iterable[Received]) -> tuple[list[Good], list[Poison]]:
 
 
 def index(good: Sequence[Good]) -> list[Poison]:
-    """Take what is news, with one embedding call and one upsert; return the users that Qdrant refuses."""
+    """Take what is news, with one embedding call and one upsert; return the records that Qdrant refuses."""
     known = user_index().versions({who(event) for _, event in good})
     news = order.news(good, known)
     refused = user_index().write(changes([event for _, event in news])) if news else []
     repeat(order.outlived(good, known))
-    metrics.add_metric("EventsLate", MetricUnit.Count, len(good) - len(news))
+    count(
+        [event for place, (_, event) in enumerate(news) if place not in refused], late=len(good) - len(news)
+    )
     error = PoisonRecordError(Reason.REFUSED, "the vector store refuses the user")
     return [Poison(news[position][0], error) for position in refused]
 
@@ -104,11 +106,18 @@ def repeat(deletions: Sequence[UserDeleted]) -> None:
         metrics.add_metric("DeletionsRepeated", MetricUnit.Count, 1)
 
 
-def report(users: int, dead_letters: int) -> None:
-    """Count what was done."""
-    metrics.add_metric("UsersIndexed", MetricUnit.Count, users)
+def count(taken: Sequence[UserEvent], late: int) -> None:
+    """Count what the index has taken, and what it had no need of."""
+    changed = sum(isinstance(event, UserChanged) for event in taken)
+    metrics.add_metric("UsersIndexed", MetricUnit.Count, changed)
+    metrics.add_metric("UsersErased", MetricUnit.Count, len(taken) - changed)
+    metrics.add_metric("EventsLate", MetricUnit.Count, late)
+    logger.info("batch indexed", users=changed, erased=len(taken) - changed, late=late)
+
+
+def report(dead_letters: int) -> None:
+    """Count what lies in the dead-letter topic now."""
     metrics.add_metric("DeadLetters", MetricUnit.Count, dead_letters)
-    logger.info("batch indexed", users=users, dead_letters=dead_letters)
 
 
 def text_of(user: UserChanged) -> str:

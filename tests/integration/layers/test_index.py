@@ -2,17 +2,18 @@
 
 import math
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from random import Random
 from uuid import uuid4
 
 import httpx
 import pytest
 from mesh import components, process
-from qdrant_client import QdrantClient
+from qdrant_client import QdrantClient, models
 from vectors import index
 from vectors.collection import ensure_collection
 from vectors.errors import ModelMismatchError, UnavailableError
-from vectors.index import Entry, UserIndex, point_id
+from vectors.index import Entry, Marker, Stored, UserIndex, point_id
 from vectors.settings import Settings, settings
 
 
@@ -99,6 +100,85 @@ def test_an_entry_that_qdrant_cannot_take_is_named_and_the_others_are_stored(env
     assert users.write(entries) == [4]
 
     assert sorted(hit.user_id for hit in users.search("a", vector(0), 50)) == [1, 2, 3, 4, 6, 7]
+
+
+def test_only_newer_versions_are_taken_each_users_own(environment: str) -> None:
+    users = index.user_index()
+    users.write([entry("a", number, hot=0)._replace(version=number) for number in range(1, 6)])
+
+    users.write([entry("a", number, hot=0, name="New")._replace(version=3) for number in range(1, 7)])
+
+    found = {hit.user_id: hit.name for hit in users.search("a", vector(0), 50)}
+    assert {number for number, name in found.items() if name == "New"} == {1, 2, 6}
+    assert set(found) == set(range(1, 7))
+
+
+def test_of_two_writers_at_once_the_newer_version_wins(environment: str) -> None:
+    users = index.user_index()
+    versions = Random(4).sample(range(1, 41), 40)
+    with ThreadPoolExecutor(8) as pool:
+        list(
+            pool.map(lambda version: users.write([entry("a", 1, hot=0)._replace(version=version)]), versions)
+        )
+
+    assert users.versions([("a", 1)]) == {("a", 1): Stored(40, deleted=False)}
+
+
+def test_a_deletion_leaves_no_person_and_no_read_sees_it(environment: str, qdrant: str) -> None:
+    users = index.user_index()
+    users.write([entry("a", 1, hot=0), entry("b", 1, hot=0)])
+    users.write([Marker("a", 1, 2, deleted_at_ms=5), Marker("c", 7, 2, deleted_at_ms=5)])
+    users.write([entry("a", 1, hot=0)])
+
+    assert [users.search(tenant, vector(0), 50) for tenant in ("a", "c")] == [[], []]
+    assert [users.count(tenant) for tenant in ("a", "b", "c")] == [0, 1, 0]
+    assert users.versions([("a", 1), ("c", 7)]) == {
+        ("a", 1): Stored(2, deleted=True),
+        ("c", 7): Stored(2, deleted=True),
+    }
+    client = QdrantClient(url=qdrant, limits=httpx.Limits())
+    [point] = client.retrieve(environment, [str(point_id("a", 1))], with_vectors=True)
+    anybody = client.query_points(environment, query=vector(0), limit=50).points
+    client.close()
+    assert (point.vector, point.payload) == (
+        {},
+        {"key": "a:1", "deletedFrom": "a", "userId": 1, "version": 2, "deletedAt": 5},
+    )
+    assert [(found.payload or {})["key"] for found in anybody] == ["b:1"]
+
+
+def test_old_markers_are_removed_and_a_tenant_is_forgotten_with_its_markers(environment: str) -> None:
+    users = index.user_index()
+    ages = [Marker("a", number, 2, deleted_at_ms=number * 1_000) for number in range(1, 5)]
+    users.write([*ages, entry("a", 9, hot=0), entry("b", 9, hot=0), Marker("b", 1, 2, deleted_at_ms=9_000)])
+
+    assert users.remove_markers(older_than_ms=3_000) == 2
+    assert (users.count_all("a"), users.count_all("b")) == (3, 2)
+    assert users.forget("a") == 3
+    assert (users.count_all("a"), users.count_all("b")) == (0, 2)
+
+
+def test_a_collection_from_before_there_were_versions_stays_usable(environment: str, qdrant: str) -> None:
+    old = QdrantClient(url=qdrant, limits=httpx.Limits())
+    cosine = models.VectorParams(size=8, distance=models.Distance.COSINE)
+    old.create_collection(environment, cosine, metadata={"embedding_model": "model-one"})
+    old.create_payload_index(environment, "tenantId", models.PayloadSchemaType.KEYWORD)
+    person = {"tenantId": "a", "email": "1@x.dev", "name": "Someone", "profile": ""}
+    old.upsert(
+        environment,
+        [
+            models.PointStruct(id=str(point_id("a", n)), vector=vector(0), payload={**person, "userId": n})
+            for n in (1, 2)
+        ],
+    )
+
+    users = index.user_index()
+    assert users.versions([("a", 1)]) == {("a", 1): Stored(0, deleted=False)}
+    users.write([entry("a", 1, hot=0, name="New"), Marker("a", 2, 2, deleted_at_ms=5)])
+
+    assert [hit.name for hit in users.search("a", vector(0), 50)] == ["New"]
+    assert set(old.get_collection(environment).payload_schema) == {"tenantId", "deletedFrom", "deletedAt"}
+    old.close()
 
 
 @pytest.mark.parametrize("text", ["\0", "\uffff", "\ue000", "\u202e", "\U0010ffff", " ", "x" * 1_000_000])

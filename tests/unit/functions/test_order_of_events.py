@@ -84,6 +84,89 @@ def test_given_an_older_event_when_it_comes_late_then_it_is_not_even_embedded(
     assert world.enrich.metrics()[-1]["EventsLate"] == [1]
 
 
+def test_given_what_a_batch_does_when_enriched_then_users_deletions_and_late_events_are_counted_apart(
+    world: World,
+) -> None:
+    enrich(world, [event("tenant-a", 1, version, deleted=False) for version in (1, 2)])
+    enrich(
+        world,
+        [
+            event("tenant-a", 1, 3, deleted=True),
+            event("tenant-a", 2, 1, deleted=False),
+            event("tenant-b", 1, 1, deleted=False),
+        ],
+    )
+    enrich(world, [event("tenant-b", 1, 1, deleted=False)])
+    counts = [
+        [each[name] for name in ("UsersIndexed", "UsersErased", "EventsLate")]
+        for each in world.enrich.metrics()
+        if "UsersIndexed" in each
+    ]
+    assert counts == [[[1], [0], [1]], [[2], [1], [0]], [[0], [0], [1]]]
+
+
+def test_given_the_newest_of_a_user_is_refused_when_enriched_then_that_record_is_the_dead_letter(
+    world: World,
+) -> None:
+    refused = user_updated(user("tenant-a", 1, 3).model_copy(update={"name": "Bob Okafor"}))
+    world.qdrant.refuses = {"Bob Okafor": 400}
+    batch = [
+        event("tenant-a", 1, 2, deleted=False),
+        event("tenant-b", 1, 1, deleted=False),
+        refused,
+        event("tenant-a", 1, 1, deleted=False),
+    ]
+    enrich(world, batch)
+    (letter,) = world.kafka.records
+    headers = dict(letter.headers)
+    assert (letter.topic, letter.key, letter.value) == ("user.events.dlq", refused.key, refused.value)
+    assert (headers["dlq-reason"], headers["dlq-offset"]) == (b"refused", b"2")
+    assert indexed(world) == {("tenant-b", 1): 1}
+
+
+def test_given_a_dead_letter_when_replayed_after_a_newer_version_then_it_changes_nothing(
+    world: World,
+) -> None:
+    old = event("tenant-a", 1, 1, deleted=False)
+    world.qdrant.refuses = {"of version 1": 422}
+    enrich(world, [old])
+    world.qdrant.refuses = {}
+    enrich(world, [event("tenant-a", 1, 2, deleted=False)])
+    enrich(world, [old])
+    assert indexed(world) == {("tenant-a", 1): 2}
+
+
+def test_given_a_deletion_when_qdrant_refuses_the_others_then_it_is_stored_all_the_same(
+    world: World,
+) -> None:
+    enrich(world, [event("tenant-a", 1, 1, deleted=False)])
+    world.qdrant.refuses = {"'email'": 400}  # any user
+    enrich(world, [event("tenant-a", 2, 1, deleted=False), event("tenant-a", 1, 2, deleted=True)])
+    assert indexed(world) == {}
+    (letter,) = world.kafka.records
+    assert letter.key == b"tenant-a:2"
+
+
+def test_given_a_record_from_before_there_were_versions_when_enriched_then_it_is_the_first(
+    world: World,
+) -> None:
+    first = event("tenant-a", 1, 1, deleted=False)
+    before = first._replace(value=(first.value or b"").replace(b',"version":1', b""))
+    assert b'version":' not in (before.value or b"")
+    enrich(world, [event("tenant-a", 1, 2, deleted=False)])
+    enrich(world, [before])
+    assert indexed(world) == {("tenant-a", 1): 2}
+
+
+def test_given_a_tombstone_after_a_deletion_when_enriched_then_the_deletion_is_not_repeated(
+    world: World,
+) -> None:
+    gone = event("tenant-a", 1, 2, deleted=True)
+    enrich(world, [gone, gone._replace(value=None)])
+    enrich(world, [gone._replace(value=None, headers=[])])
+    assert (indexed(world), repeated(world)) == ({}, [])
+
+
 @pytest.mark.parametrize("together", [True, False])
 def test_given_an_event_that_comes_after_the_deletion_then_nobody_is_back_and_the_topic_ends_with_it_again(
     world: World, together: bool
