@@ -16,6 +16,7 @@ PRIVATE = (
 )
 BATCH = paths.ROOT / "tests" / "events" / "kafka" / "two_partitions.json"
 FUNCTIONS = {path.parent.name for path in (paths.ROOT / "functions").glob("*/app.py")}
+OPERATION = {"enrich", "reindex", "delete_tenant"}  # of no one tenant's request
 TOKEN = "tenant-a:user-1"
 ALICE = {"email": "alice@tenant-a.dev", "name": "Alice Chen", "profile": "moved to Berlin"}
 
@@ -59,6 +60,15 @@ def lines(
     delete_user.http("DELETE", path, route="/users/{id}", token=TOKEN)
     for function in (import_users, update_user, get_user, delete_user):
         printed += function.lines()
+    kafka.fails_to = None
+    reindex = cold_start("reindex")
+    reindex.invoke({"tenant": "tenant-a"})
+    printed += reindex.lines()
+    kafka.fails_to = "acknowledge"
+    delete_tenant = cold_start("delete_tenant")
+    for force in (False, True):
+        delete_tenant.invoke({"tenant": "tenant-a", "force": force})
+    printed += delete_tenant.lines()
     aws.down = True
     list_users.http("GET", "/users", token=TOKEN)
     printed += list_users.lines()
@@ -84,5 +94,5 @@ def test_given_a_day_in_the_mesh_when_its_lines_are_read_then_each_is_json_and_s
     read = [line for line in map(json.loads, lines.printed) if "_aws" not in line]
     assert {line["service"] for line in read} == FUNCTIONS - {"relay_events"}
     assert all(line["service"] == line["function_name"] for line in read)
-    requests = [line for line in read if line["service"] != "enrich"]
+    requests = [line for line in read if line["service"] not in OPERATION]
     assert all({"request_id", "tenant"} <= line.keys() for line in requests)
