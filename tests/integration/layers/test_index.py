@@ -177,7 +177,8 @@ def test_a_collection_from_before_there_were_versions_stays_usable(environment: 
     users.write([entry("a", 1, hot=0, name="New"), Marker("a", 2, 2, deleted_at_ms=5)])
 
     assert [hit.name for hit in users.search("a", vector(0), 50)] == ["New"]
-    assert set(old.get_collection(environment).payload_schema) == {"tenantId", "deletedFrom", "deletedAt"}
+    fields = {"tenantId", "userId", "deletedFrom", "deletedAt"}
+    assert set(old.get_collection(environment).payload_schema) == fields
     old.close()
 
 
