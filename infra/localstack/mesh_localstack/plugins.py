@@ -81,5 +81,6 @@ def repair() -> None:
     repairs.listen_where_told()
     repairs.deploy_without_pauses()
     repairs.invocations_wait()
+    repairs.transactions_copy_a_table_once()
     repairs.any_is_every_method()
     repairs.bodies_as_they_came()

@@ -1,7 +1,9 @@
 """What LocalStack gets wrong, put right. Each can go when a later LocalStack does without."""
 
+import copy
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from types import SimpleNamespace
 from typing import Any
 
 from lambda_workers import places
@@ -13,6 +15,7 @@ from localstack.services.lambda_.invocation.assignment import AssignmentService
 from localstack.services.lambda_.invocation.execution_environment import InvalidStatusException
 from localstack.services.lambda_.invocation.lambda_models import FunctionVersion
 from localstack.utils.patch import patch
+from moto.dynamodb import models
 from twisted.internet.endpoints import TCP4ServerEndpoint
 from twisted.web.http import Request
 
@@ -56,6 +59,30 @@ def invocations_wait() -> None:
                 with suppress(InvalidStatusException):
                     environment = lease.enter_context(original(self, manager, version, kind))
             yield environment
+
+
+def transactions_copy_a_table_once() -> None:
+    """Let moto keep one copy of a table, for the case that a transaction fails: it makes one for each item.
+
+    Nobody else is at work meanwhile: moto is asked one request at a time.
+    """
+
+    @patch(models.DynamoDBBackend.transact_write_items)  # type: ignore[untyped-decorator]
+    def transact_write_items(original: Callable[..., None], *arguments: Any) -> None:
+        copies: dict[int, Any] = {}
+
+        def deepcopy(thing: Any) -> Any:
+            if not isinstance(thing, models.Table):
+                return copy.deepcopy(thing)
+            if id(thing) not in copies:
+                copies[id(thing)] = copy.deepcopy(thing)
+            return copies[id(thing)]
+
+        models.copy = SimpleNamespace(deepcopy=deepcopy)
+        try:
+            original(*arguments)
+        finally:
+            models.copy = copy
 
 
 def any_is_every_method() -> None:
