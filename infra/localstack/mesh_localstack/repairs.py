@@ -78,11 +78,11 @@ def transactions_copy_a_table_once() -> None:
                 copies[id(thing)] = copy.deepcopy(thing)
             return copies[id(thing)]
 
-        models.copy = SimpleNamespace(deepcopy=deepcopy)
+        vars(models)["copy"] = SimpleNamespace(deepcopy=deepcopy)
         try:
             original(*arguments)
         finally:
-            models.copy = copy
+            vars(models)["copy"] = copy
 
 
 def any_is_every_method() -> None:
