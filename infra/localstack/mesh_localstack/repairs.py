@@ -16,6 +16,7 @@ from localstack.services.lambda_.invocation.execution_environment import Invalid
 from localstack.services.lambda_.invocation.lambda_models import FunctionVersion
 from localstack.utils.patch import patch
 from moto.dynamodb import models
+from moto.dynamodb.models.table import Table
 from twisted.internet.endpoints import TCP4ServerEndpoint
 from twisted.web.http import Request
 
@@ -72,7 +73,7 @@ def transactions_copy_a_table_once() -> None:
         copies: dict[int, Any] = {}
 
         def deepcopy(thing: Any) -> Any:
-            if not isinstance(thing, models.Table):
+            if not isinstance(thing, Table):
                 return copy.deepcopy(thing)
             if id(thing) not in copies:
                 copies[id(thing)] = copy.deepcopy(thing)
