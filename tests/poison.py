@@ -114,4 +114,5 @@ KINDS: dict[str, Kind] = {
     "a key of another user": Kind(_key_of_another_user, Reason.ID_MISMATCH),
 }
 
-NO_KEY = "no key"  # of all kinds the one that a compacted topic refuses: an older topic may still hold it
+# A compacted topic refuses these; an older topic may still hold them.
+KEYLESS = ("no key", "a newer type without a key")
