@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from mesh.errors import MeshError
 from mesh.importing import place as places
 from mesh.importing.entries import Entry, Refused, read
 from mesh.importing.place import Place
 from mesh.importing.sending import MOST_BYTES, MOST_ENTRIES, Api, Outcome
+from mesh.progress import progress_bar
 
 Wrong = tuple[int, object, list[dict[str, str]]]  # line, entry, problems
 
@@ -37,8 +37,7 @@ def run(file: Path, tenant: str, url: str, api: Api, console: Console) -> Done:
     errors = file.with_name(f"{file.name}.errors.ndjson")
     if place.line:
         console.print(f"Going on after line {place.line}, where the last run ended.")
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console) as progress, _opened(errors, place.errors_bytes) as written:
+    with progress_bar(console) as progress, _opened(errors, place.errors_bytes) as written:
         task = progress.add_task(tenant, total=total, completed=place.created + place.refused)
         for chunk in _chunks(each for each in read(file) if each.line > place.line):
             wrong = sorted([*_unsendable(chunk), *_sent(api, place, chunk)], key=lambda each: each[0])

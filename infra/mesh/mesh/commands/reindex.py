@@ -13,7 +13,6 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 from qdrant_client import QdrantClient
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from users.errors import UnavailableError as UsersUnavailableError
 from users.store import UserStore
 from vectors.errors import UnavailableError as VectorsUnavailableError
@@ -26,6 +25,7 @@ from mesh.deployment import template_parameters
 from mesh.deployment.provision import provision
 from mesh.errors import MeshError
 from mesh.process import wait_until
+from mesh.progress import progress_bar
 from mesh.state import State
 
 _INDEXED_SECONDS = 600
@@ -75,8 +75,7 @@ def _run(state: State, values: Mapping[str, str], tenant: str | None, console: C
         tenants = [each for each in tenants if each >= saved.after.tenant]
         event = saved.model_dump()
     published = markers = 0
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console) as progress:
+    with progress_bar(console) as progress:
         task = progress.add_task("tenants", total=len(tenants))
         for answer in operator.answers(state, "reindex", event):
             published += answer["published"]

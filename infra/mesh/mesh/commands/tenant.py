@@ -4,11 +4,11 @@ from collections import Counter
 from time import sleep
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from mesh.clients import operator, tables
 from mesh.commands import dead_letters
 from mesh.errors import MeshError
+from mesh.progress import progress_bar
 from mesh.state import State
 
 _PAUSE_SECONDS = 0.5
@@ -27,10 +27,9 @@ def delete(state: State, tenant: str, users: int, force: bool, console: Console)
 
     MeshError if it does not look as if it had left, or its events do not arrive.
     """
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     removed: Counter[str] = Counter()
     waited, seen = 0.0, 0
-    with Progress(*columns, console=console) as progress:
+    with progress_bar(console) as progress:
         task = progress.add_task("users erased", total=users)
         for answer in operator.answers(state, "delete_tenant", {"tenant": tenant, "force": force}):
             if answer["refused"]:

@@ -6,7 +6,13 @@ from types import ModuleType
 from mesh import paths
 
 HTTP_FUNCTIONS = (
-    *("create_user", "import_users", "get_user", "update_user", "delete_user", "list_users", "search"),
+    "create_user",
+    "import_users",
+    "get_user",
+    "update_user",
+    "delete_user",
+    "list_users",
+    "search",
 )
 
 
