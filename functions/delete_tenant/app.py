@@ -1,17 +1,15 @@
 """By hand: erase a tenant, with all that the table and the index hold of it."""
 
 from datetime import UTC, datetime, timedelta
-from functools import cache
 from typing import Annotated, Any
 
-import boto3
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel, ConfigDict, StringConstraints
-from users import table
 from users.errors import NotFoundError, UnavailableError
 from users.events import TENANT
+from users.operator.client import dynamodb
 from users.operator.tenant import TenantItems
 from users.outbox import Outbox
 from users.publisher import announce
@@ -48,12 +46,6 @@ class Answer(BaseModel):
     next: Request | None = None
 
 
-@cache
-def client() -> Any:
-    """Return the execution environment's way to DynamoDB."""
-    return boto3.client("dynamodb", config=table.TIMEOUTS)
-
-
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics(capture_cold_start_metric=True)
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
@@ -71,7 +63,7 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
 
 def leave(request: Request, context: LambdaContext) -> Answer:
     """Take the next steps, and say which."""
-    items = TenantItems(client(), StoreSettings.read().table_name, request.tenant)
+    items = TenantItems(dynamodb(), StoreSettings.read().table_name, request.tenant)
     index = user_index()
     if request.erased is None:
         if not request.force and (refused := still_creates(items)):
@@ -109,7 +101,7 @@ def still_creates(items: TenantItems) -> str | None:
 def erase_users(tenant: str, context: LambdaContext) -> tuple[int, bool]:
     """Erase users, each with its event; return how many, and whether no one is left."""
     name = StoreSettings.read().table_name
-    users, outbox = UserStore(client(), name), Outbox(client(), name)
+    users, outbox = UserStore(dynamodb(), name), Outbox(dynamodb(), name)
     erased = 0
     while context.get_remaining_time_in_millis() >= _PAGE_MILLIS:
         events = []

@@ -2,21 +2,19 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from functools import cache
 from itertools import zip_longest
 from typing import Any, NamedTuple
 
-import boto3
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel, ConfigDict
 from users import cursor as cursors
-from users import table
 from users.errors import NotFoundError, UnavailableError
 from users.events import LAST_VERSION, user_deleted, user_updated
 from users.model import User
 from users.operator.bounds import longest_life
+from users.operator.client import dynamodb
 from users.outbox import Outbox
 from users.publisher import event_publisher
 from users.settings import StoreSettings
@@ -56,12 +54,6 @@ class Page(NamedTuple):
     until: int
     users: list[User]
     after: Place | None
-
-
-@cache
-def client() -> Any:
-    """Return the execution environment's way to DynamoDB."""
-    return boto3.client("dynamodb", config=table.TIMEOUTS)
 
 
 @logger.inject_lambda_context(clear_state=True)
@@ -105,7 +97,7 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
 
 def pages(request: Request) -> Iterator[Page]:
     """Yield users tenant by tenant, from where the request says."""
-    users = UserStore(client(), StoreSettings.read().table_name)
+    users = UserStore(dynamodb(), StoreSettings.read().table_name)
     after = request.after or Place(tenant=request.tenant or "")
     tenants = [request.tenant] if request.tenant else sorted(users.tenants())
     left = [each for each in tenants if each >= after.tenant]
@@ -128,7 +120,7 @@ def only_indexed(page: Page) -> list[int]:
     An id is never given twice, so whoever is not there will not be.
     """
     stored = {user.id for user in page.users}
-    users = UserStore(client(), StoreSettings.read().table_name)
+    users = UserStore(dynamodb(), StoreSettings.read().table_name)
     missing = [
         each for each in user_index().users_between(page.tenant, page.above, page.until) if each not in stored
     ]
@@ -154,6 +146,6 @@ def remove_markers() -> int:
     if life is None:
         logger.warning("markers are kept", reason="a topic has no bound: docs/deploy.md, Topics")
         return 0
-    backlog = Outbox(client(), StoreSettings.read().table_name).backlog()
+    backlog = Outbox(dynamodb(), StoreSettings.read().table_name).backlog()
     before = now - max(life, timedelta(seconds=backlog.age_seconds))
     return user_index().remove_markers(int(before.timestamp() * 1000))
