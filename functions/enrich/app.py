@@ -45,7 +45,7 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> None:
         user_index()
         unindexed = attempts().process(good, index, context.get_remaining_time_in_millis, UnavailableError)
     dead_letters.send(poison)
-    report(dead_letters=len(poison) + len(unindexed))
+    metrics.add_metric("DeadLetters", MetricUnit.Count, len(poison) + len(unindexed))
 
 
 @cache
@@ -99,11 +99,12 @@ def changes(events: Sequence[UserEvent]) -> list[Change]:
 
 def repeat(deletions: Sequence[UserDeleted]) -> None:
     """Have deletions be the last that the topic says of these users."""
-    for each in deletions:
+    if deletions:
         from users.publisher import event_publisher  # Kafka's import is for those who need it
 
-        event_publisher().publish(user_deleted(each.tenant_id, each.id, each.version))
-        metrics.add_metric("DeletionsRepeated", MetricUnit.Count, 1)
+        again = [user_deleted(each.tenant_id, each.id, each.version) for each in deletions]
+        event_publisher().publish(*again)
+        metrics.add_metric("DeletionsRepeated", MetricUnit.Count, len(again))
 
 
 def count(taken: Sequence[UserEvent], late: int) -> None:
@@ -113,11 +114,6 @@ def count(taken: Sequence[UserEvent], late: int) -> None:
     metrics.add_metric("UsersErased", MetricUnit.Count, len(taken) - changed)
     metrics.add_metric("EventsLate", MetricUnit.Count, late)
     logger.info("batch indexed", users=changed, erased=len(taken) - changed, late=late)
-
-
-def report(dead_letters: int) -> None:
-    """Count what lies in the dead-letter topic now."""
-    metrics.add_metric("DeadLetters", MetricUnit.Count, dead_letters)
 
 
 def text_of(user: UserChanged) -> str:

@@ -40,10 +40,9 @@ class Publisher:
         self._producer: Any = None
         self._connections = Connections()
 
-    def publish(self, record: Record) -> None:
-        """Send a record and wait a few seconds at most until Kafka has it; else UnavailableError."""
-        [error] = self.publish_all([record])
-        if error is not None:
+    def publish(self, *records: Record) -> None:
+        """Send records and wait a few seconds at most until Kafka has them all; else UnavailableError."""
+        if error := next(filter(None, self.publish_all(records)), None):
             raise UnavailableError(f"Kafka did not acknowledge the record: {error}") from error
 
     def publish_all(self, records: Sequence[Record]) -> list[KafkaError | None]:
