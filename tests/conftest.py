@@ -17,20 +17,20 @@ MEASURED = [paths.ROOT / "tests" / "unit" / folder for folder in ("functions", "
 SHARING = ("e2e", "integration/layers", "integration/qdrant", "integration/kafka_esm")
 
 
+def _place(nodeid: str) -> int:
+    """Return which of SHARING a test belongs to; the number of them if to none."""
+    found = (number for number, folder in enumerate(SHARING) if nodeid.startswith(f"tests/{folder}/"))
+    return next(found, len(SHARING))
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep together what shares a mesh or a component, and begin with it."""
-    folders = [paths.ROOT / "tests" / folder for folder in SHARING]
-
-    def place(item: pytest.Item) -> int:
-        found = (number for number, folder in enumerate(folders) if folder in item.path.parents)
-        return next(found, len(folders))
-
+    """Begin with what shares a mesh or a component."""
     for item in items:
         # Measuring costs a third of the time: not where nothing measured runs, or random examples repeat it.
         measured = any(folder in item.path.parents for folder in MEASURED)
         if not measured or is_hypothesis_test(getattr(item, "function", None)):
             item.add_marker("no_cover")
-    items.sort(key=place)
+    items.sort(key=lambda item: _place(item.nodeid))
 
 
 class _TogetherWhatShares(LoadScopeScheduling):
@@ -40,7 +40,8 @@ class _TogetherWhatShares(LoadScopeScheduling):
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        return next((folder for folder in SHARING if nodeid.startswith(f"tests/{folder}/")), nodeid)
+        place = _place(nodeid)
+        return SHARING[place] if place < len(SHARING) else nodeid
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:

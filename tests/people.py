@@ -1,6 +1,7 @@
-"""A user for tests of what happens after one was created."""
+"""Users for tests of what happens after one was created."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 from users.model import User
 
@@ -14,3 +15,8 @@ ALICE = User(
     updated_at=datetime(2026, 1, 1, tzinfo=UTC),
     version=1,
 )
+
+
+def somebody(tenant: str, user_id: int, **known: Any) -> User:
+    """Return a user of a tenant, who is as Alice where the test does not say."""
+    return ALICE.model_copy(update={"tenant_id": tenant, "id": user_id, **known})

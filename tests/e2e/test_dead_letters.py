@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
 from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
@@ -16,10 +15,10 @@ from mesh.commands.dead_letters import Letter, Topic
 from mesh.process import wait_until
 from users.dead_letters import Poison, dead_letter
 from users.events import PoisonRecordError, Reason, Record, user_created
-from users.model import User
 from users.received import Received
 
 from tests.e2e.mesh_command import Mesh
+from tests.people import somebody
 from tests.poison import KEYLESS, KINDS
 
 SECONDS = 90
@@ -31,16 +30,7 @@ Place = tuple[int, int]
 
 
 def created(tenant: str, user_id: int, profile: str = "") -> Record:
-    user = User(
-        id=user_id,
-        tenant_id=tenant,
-        email=f"u{user_id}@x.dev",
-        name="Pat",
-        profile=profile,
-        created_at=datetime.now(UTC),
-        updated_at=datetime.now(UTC),
-        version=1,
-    )
+    user = somebody(tenant, user_id, email=f"u{user_id}@x.dev", name="Pat", profile=profile)
     return user_created(user)
 
 

@@ -4,7 +4,6 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from functools import partial
 
 import pytest
@@ -15,6 +14,7 @@ from users.events import user_created
 from users.model import User
 
 from tests.e2e.mesh_command import Mesh
+from tests.people import somebody
 
 SEARCHABLE_SECONDS = 60
 NewTenant = Callable[[], TenantClient]
@@ -47,16 +47,7 @@ def produce(mesh: Mesh, *users: User) -> None:
 
 
 def given_user(tenant: str, profile: str, user_id: int = 123) -> User:
-    return User(
-        id=user_id,
-        tenant_id=tenant,
-        email="pat@x.dev",
-        name="Pat",
-        profile=profile,
-        created_at=datetime.now(UTC),
-        updated_at=datetime.now(UTC),
-        version=1,
-    )
+    return somebody(tenant, user_id, email="pat@x.dev", name="Pat", profile=profile)
 
 
 def test_a_created_user_is_listed_and_found_by_meaning(tenant: NewTenant) -> None:

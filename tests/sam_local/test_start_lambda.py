@@ -1,6 +1,5 @@
 """`sam local start-lambda` with our poller: Kafka's events reach a function in its container."""
 
-from datetime import UTC, datetime
 from functools import partial
 from uuid import uuid4
 
@@ -9,9 +8,9 @@ import pytest
 from kafka import KafkaProducer
 from mesh.process import wait_until
 from users.events import user_created
-from users.model import User
 
 from tests.e2e.mesh_command import Mesh
+from tests.people import somebody
 from tests.sam_local.sam_local import SamLocal
 
 pytestmark = pytest.mark.timeout(600)
@@ -20,16 +19,7 @@ SECONDS = 120
 
 
 def produce(mesh: Mesh, tenant: str, profile: str) -> None:
-    user = User(
-        id=7,
-        tenant_id=tenant,
-        email="pat@x.dev",
-        name="Pat",
-        profile=profile,
-        created_at=datetime.now(UTC),
-        updated_at=datetime.now(UTC),
-        version=1,
-    )
+    user = somebody(tenant, 7, email="pat@x.dev", name="Pat", profile=profile)
     record = user_created(user)
     producer = KafkaProducer(**mesh.kafka())
     producer.send("user.events", key=record.key, value=record.value, headers=record.headers)

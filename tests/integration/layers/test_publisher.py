@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from functools import partial
 
 import psutil
@@ -15,20 +14,13 @@ from users.events import UserChanged, parse, user_created
 from users.model import User
 from users.publisher import Publisher
 
+from tests.people import somebody
+
 TOPIC = "user.events"
 
 
 def user(number: int) -> User:
-    return User(
-        id=number,
-        tenant_id="tenant-a",
-        email=f"u{number}@x.dev",
-        name="Zoë",
-        profile="",
-        created_at=datetime.now(UTC),
-        updated_at=datetime.now(UTC),
-        version=1,
-    )
+    return somebody("tenant-a", number, email=f"u{number}@x.dev", name="Zoë", profile="")
 
 
 def reached(bootstrap_servers: str) -> dict[str, str]:

@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any, NamedTuple
 
 import boto3
@@ -21,10 +21,10 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 from users.events import Record, user_created
-from users.model import User
 
 from tests import sam
 from tests.kafka import delivered
+from tests.people import somebody
 from tests.unit import gateway
 from tests.unit.conftest import LAYERS, ColdStart, Function
 from tests.unit.fakes import DynamoFaults, FakeKafka, FakeModel, FakeQdrant
@@ -127,16 +127,7 @@ class Forgery(NamedTuple):
     user_id: int
 
     def record(self) -> Record:
-        user = User(
-            id=self.user_id,
-            tenant_id=self.value,
-            email=f"{FORGED}@x.dev",
-            name=FORGED,
-            profile=FORGED,
-            created_at=datetime.now(UTC),
-            updated_at=datetime.now(UTC),
-            version=1,
-        )
+        user = somebody(self.value, self.user_id, email=f"{FORGED}@x.dev", name=FORGED, profile=FORGED)
         _, value, headers = user_created(user)
         named = {**dict(headers), "ce_tenantid": self.header.encode()}
         return Record(f"{self.key}:{self.user_id}".encode(), value, list(named.items()))

@@ -10,7 +10,7 @@ from users.events import Record, user_created, user_deleted, user_updated
 from users.model import User
 
 from tests.kafka import delivered
-from tests.people import ALICE
+from tests.people import somebody
 from tests.unit.conftest import ColdStart, Function
 from tests.unit.fakes import DynamoFaults, FakeKafka, FakeModel, FakeQdrant
 
@@ -37,9 +37,7 @@ def world(
 
 
 def user(tenant: str, user_id: int, version: int) -> User:
-    return ALICE.model_copy(
-        update={"tenant_id": tenant, "id": user_id, "version": version, "profile": f"of version {version}"}
-    )
+    return somebody(tenant, user_id, version=version, profile=f"of version {version}")
 
 
 def event(tenant: str, user_id: int, version: int, *, deleted: bool) -> Record:
