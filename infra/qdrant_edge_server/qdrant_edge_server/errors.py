@@ -14,7 +14,16 @@ ENGINE_ERRORS = {
     "No point with id": (404, "Not found: {} found"),
     "Vector dimension error": (400, "Wrong input: {}"),
     "Not existing vector name error": (400, "Wrong input: {}"),
+    "Validation failed": (400, "Wrong input: {}"),
+    "Wrong usage of multi vectors": (400, "Wrong input: Conversion between multi and regular vectors failed"),
+    # All that the binding says of a formula that fails on a point; the real server names field and numbers.
+    "Operation cancelled": (
+        400,
+        "Wrong input: The formula cannot be computed for a point: a value is missing or of another type in "
+        "the payload and in the formula defaults, or an expression produced a non-finite number",
+    ),
 }
+UNREADABLE_FORMULA = "failed to parse formula: "
 
 
 class ApiError(Exception):
@@ -84,6 +93,8 @@ def as_api_error(error: Exception) -> ApiError:
     if isinstance(error, ValidationError):
         return format_error(_likeliest_problem(error))
     text = str(error).partition("\n")[0]
+    if text.startswith(UNREADABLE_FORMULA):
+        return wrong_input(text.removeprefix(UNREADABLE_FORMULA))
     # The JSON parser, and the engine's classes when given a value they cannot hold: a bad JSON path, an
     # integer of more than 64 bits, a time that is none.
     if isinstance(error, (ValueError, TypeError, OverflowError)):

@@ -272,11 +272,16 @@ UNSUPPORTED = [
     (
         "PUT",
         "/collections/new",
-        {"vectors": {"size": 3, "distance": "Dot", "multivector_config": {"comparator": "max_sim"}}},
-        "`multivector_config`",
+        {"vectors": {"size": 3, "distance": "Dot", "datatype": "uint8"}},
+        "`datatype`",
     ),
     ("PATCH", "/collections/{name}", {"params": {"replication_factor": 2}}, "`params`"),
-    ("PUT", "/collections/{name}/index", {"field_name": "a", "field_schema": "geo"}, "type geo"),
+    (
+        "PUT",
+        "/collections/{name}/index",
+        {"field_name": "a", "field_schema": {"type": "text", "scoring": True}},
+        "`scoring`",
+    ),
     ("PUT", "/collections/{name}/points", {"points": [{"id": 1, "vector": {"a": [1]}}]}, "named vector"),
     (
         "PUT",
@@ -284,12 +289,12 @@ UNSUPPORTED = [
         {"points": [{"id": 1, "vector": {"text": "hello", "model": "x"}}]},
         "Document",
     ),
-    ("POST", "/collections/{name}/points/query", {"query": {"fusion": "rrf"}}, "FusionQuery"),
+    ("POST", "/collections/{name}/points/query", {"query": {"sample": "random"}}, "SampleQuery"),
     (
         "POST",
         "/collections/{name}/points/query",
-        {"query": [1.0, 2.0, 3.0], "prefetch": {"query": [1.0, 2.0, 3.0]}},
-        "`prefetch`",
+        {"query": [1.0, 2.0, 3.0], "prefetch": {"query": 1, "lookup_from": {"collection": "other"}}},
+        "`lookup_from`",
     ),
     (
         "POST",
@@ -300,14 +305,8 @@ UNSUPPORTED = [
     (
         "POST",
         "/collections/{name}/points/count",
-        {"filter": {"must": [{"key": "a", "match": {"text": "b"}}]}},
-        "MatchText",
-    ),
-    (
-        "POST",
-        "/collections/{name}/points/count",
-        {"filter": {"must": [{"key": "a", "values_count": {"gt": 1}}]}},
-        "`values_count`",
+        {"filter": {"must": [{"slice": {"index": 0, "total": 2}}]}},
+        "SliceCondition",
     ),
     ("POST", "/collections/{name}/points/scroll", {"order_by": "a"}, "`order_by`"),
 ]
