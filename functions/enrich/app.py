@@ -17,7 +17,7 @@ from users.invocation import batch, is_warm_up
 from users.order import Good, who
 from users.received import Received
 from users.settings import StoreSettings
-from vectors.embedder import embed, open_model
+from vectors.embedder import Vector, embed, open_model
 from vectors.errors import UnavailableError
 from vectors.index import Change, Entry, Marker, user_index
 from vectors.settings import settings
@@ -90,7 +90,7 @@ def changes(events: Sequence[UserEvent]) -> list[Change]:
     vectors = iter(embed([text_of(event) for event in events if isinstance(event, UserChanged)]))
     now_ms = time.time_ns() // 1_000_000
     return [
-        entry(event, next(vectors))
+        entry(event, [next(vectors)])
         if isinstance(event, UserChanged)
         else Marker(event.tenant_id, event.id, event.version, now_ms)
         for event in events
@@ -121,6 +121,6 @@ def text_of(user: UserChanged) -> str:
     return f"{user.name}. {user.profile}".strip()
 
 
-def entry(user: UserChanged, vector: list[float]) -> Entry:
+def entry(user: UserChanged, vectors: list[Vector]) -> Entry:
     """Return the index entry of a user."""
-    return Entry(user.tenant_id, user.id, user.email, user.name, user.profile, vector, user.version)
+    return Entry(user.tenant_id, user.id, user.email, user.name, user.profile, vectors, user.version)
