@@ -19,3 +19,7 @@ class LayoutMismatchError(Exception):
 
 class ServerTooOldError(Exception):
     """Qdrant is of a version that would let an older change overwrite a newer one."""
+
+
+class LabelRefusedError(Exception):
+    """The embedding provider does not take a label of TOPIC_LABELS or TOPIC_LABEL_OVERRIDES: change it."""

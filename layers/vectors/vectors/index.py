@@ -24,7 +24,7 @@ from vectors.collection import (
     USER_FIELD,
     ensure_collection,
 )
-from vectors.embedder import Vector
+from vectors.embedding.vector import Vector
 from vectors.errors import UnavailableError
 from vectors.settings import settings
 
