@@ -5,6 +5,7 @@ expectation is stated.
 """
 
 from collections.abc import Callable, Iterator
+from statistics import median
 from typing import Any
 
 import pytest
@@ -181,6 +182,36 @@ def test_given_two_lists_when_fused_then_the_answers_agree(people: Pair, fusion:
     lists = [nearest("a", limit=12), nearest("b", limit=15)]
     assert len(people.same(by_id(query(fusion, prefetch=lists, limit=50)))) > 15
     people.same(by_id(query(fusion, of_tenant("tenant-a"), prefetch=lists, limit=50)))
+
+
+@pytest.mark.parametrize("fusion", [m.Fusion.RRF, m.Fusion.DBSF])
+def test_given_a_threshold_when_lists_are_fused_then_it_is_one_of_the_fused_scores(
+    people: Pair, fusion: m.Fusion
+) -> None:
+    # The in-memory mode applies none: https://github.com/qdrant/qdrant-client/issues/1136
+    def fused(above: float | None) -> Any:
+        lists = [nearest("a"), nearest("b")]
+        found = query(m.FusionQuery(fusion=fusion), prefetch=lists, limit=50, score_threshold=above)
+        return by_id(found)(people.candidate, people.name)
+
+    everybody = fused(None)
+    threshold = median(score for _, _, score in everybody)
+    assert fused(threshold - 1e-4) == nearly([one for one in everybody if one[2] >= threshold])
+
+
+@pytest.mark.parametrize(
+    ("score", "expected"),
+    [("$score", {1, 2}), ("$score[1]", {2, 3}), (m.MaxExpression(max=["$score[0]", "$score[1]"]), {1, 2, 3})],
+)
+def test_given_two_prefetches_when_ranked_by_a_formula_then_each_has_a_score_of_its_own(
+    people: Pair, score: Any, expected: set[int]
+) -> None:
+    # $score is the first one's; points of the others alone have the default there.
+    two = [nearest("a", filter=m.Filter(must=[m.HasIdCondition(has_id=ids)])) for ids in ([1, 2], [2, 3])]
+    formula = m.FormulaQuery(formula=score, defaults={"$score": -9.0, "$score[1]": -9.0})
+    found = people.same(by_id(query(formula, prefetch=two)))
+    assert {id_ for id_, _, its in found if its > -9} == expected
+    assert len(found) == 3
 
 
 def test_given_queries_with_prefetches_when_sent_as_a_batch_then_each_is_answered(people: Pair) -> None:

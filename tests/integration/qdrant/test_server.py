@@ -409,6 +409,14 @@ def test_given_a_multivector_over_the_limit_when_upserted_then_422(http: httpx.C
     )
 
 
+def test_given_a_point_without_a_vector_when_its_neighbours_are_searched_then_404(
+    qdrant: QdrantClient, http: httpx.Client, name: str
+) -> None:
+    qdrant.upsert(name, [m.PointStruct(id=1, vector={})])
+    answer = http.post(f"/collections/{name}/points/query", json={"query": 1})
+    assert error_of(answer) == (404, 'Not found: Vector with name "" for point not found')
+
+
 def test_given_a_body_over_the_limit_when_sent_then_400(http: httpx.Client, name: str) -> None:
     # Only announced, not sent: the server answers before it reads the body.
     head = f"PUT /collections/{name}/points HTTP/1.1\r\nHost: x\r\nContent-Length: 40000000\r\n\r\n"
