@@ -12,7 +12,7 @@ from tenant_auth.app import create_app, serve
 from tenant_auth.caller import CurrentCaller
 from tenant_auth.parameters import AS_INTEGER
 from tenant_auth.problems import answer, responses
-from vectors.embedder import embed
+from vectors.embedding import embed_query
 from vectors.errors import UnavailableError
 from vectors.index import user_index
 from vectors.query import WORDS, with_words
@@ -58,7 +58,7 @@ def search(
     limit: Annotated[int, Query(ge=1, le=50), AS_INTEGER] = 5,
 ) -> SearchResults:
     """Find the users of the caller's tenant that a sentence describes."""
-    [vector] = embed([query])
+    vector = embed_query(query)
     hits = user_index().search(caller.tenant_id, vector, limit)
     metrics.add_metric("Searches", MetricUnit.Count, 1)
     return SearchResults(

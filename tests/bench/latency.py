@@ -48,9 +48,9 @@ def local_embedder(values: dict[str, str]) -> Callable[[str], list[float]]:
         "EMBEDDING_MODEL_PATH": str(paths.BUILD / "VectorsLayer" / "python" / values["EmbeddingModelPath"]),
         "EMBEDDING_DIMENSION": values["EmbeddingDimension"],
     }
-    from vectors.embedder import embed
+    from vectors.embedding import embed_query
 
-    return lambda text: embed([text])[0]
+    return embed_query
 
 
 def create_to_searchable(client: TenantClient) -> list[float]:

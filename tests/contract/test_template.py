@@ -17,6 +17,7 @@ from tenant_auth.settings import CorsSettings, RateLimitSettings, TenantRoleSett
 from tenant_auth.settings import Settings as AuthSettings
 from users.settings import AddressSettings, DeadLetterSettings, StoreSettings, UserEventsSettings
 from vectors.settings import Settings as VectorsSettings
+from vectors.steps.topics import TopicSettings
 
 from tests import sam
 
@@ -35,6 +36,7 @@ SETTINGS_OF: dict[str, type[BaseModel]] = {
     "users.dead_letters": DeadLetterSettings,
     "users.operator.bounds": DeadLetterSettings,
     "vectors.index": VectorsSettings,
+    "vectors.steps.topics": TopicSettings,
 }
 GIVEN_ADDRESSES = ["create_user", "import_users", "update_user"]  # users.model asks which it may take
 REQUIREMENTS = {

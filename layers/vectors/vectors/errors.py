@@ -13,5 +13,13 @@ class ModelMismatchError(Exception):
     """The collection holds the embeddings of another model; mixed, they would mean nothing."""
 
 
+class LayoutMismatchError(Exception):
+    """The collection is laid out as an older or newer version of this layer wants it."""
+
+
 class ServerTooOldError(Exception):
     """Qdrant is of a version that would let an older change overwrite a newer one."""
+
+
+class LabelRefusedError(Exception):
+    """The embedding provider does not take a label of TOPIC_LABELS or TOPIC_LABEL_OVERRIDES: change it."""

@@ -6,8 +6,9 @@ late from bringing anybody back.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
+from types import MappingProxyType
 from typing import Any, NamedTuple
 from uuid import NAMESPACE_URL, UUID, uuid5
 
@@ -23,7 +24,7 @@ from vectors.collection import (
     USER_FIELD,
     ensure_collection,
 )
-from vectors.embedder import Vector
+from vectors.embedding.vector import Vector
 from vectors.errors import UnavailableError
 from vectors.settings import settings
 
@@ -36,15 +37,20 @@ _REFUSED = (400, 413, 422)  # what is wrong with the points themselves: no other
 
 
 class Entry(NamedTuple):
-    """A user of a tenant, as the index keeps it."""
+    """A user of a tenant, as the index keeps it.
+
+    The vectors are those of the texts that say who the user is; a search is as near as the nearest of them.
+    `added` goes into the point's payload: what steps of enrichment found out.
+    """
 
     tenant_id: str
     user_id: int
     email: str
     name: str
     profile: str
-    vector: Vector
+    vectors: list[Vector]
     version: int
+    added: Mapping[str, Any] = MappingProxyType({})
 
 
 class Marker(NamedTuple):
@@ -226,7 +232,7 @@ class UserIndex:
     ) -> list[models.ScoredPoint]:
         return self._client.query_points(
             self._collection,
-            query=vector,
+            query=[vector],
             query_filter=whom,
             limit=limit,
             score_threshold=better_than,
@@ -241,7 +247,8 @@ def user_index() -> UserIndex:
 
     That is done once, and again after a failure: it may be a new, empty Qdrant that answers then.
     Raises UnavailableError if Qdrant does not answer, ModelMismatchError if the collection holds the
-    embeddings of another model, ServerTooOldError. None is remembered: the next call tries again.
+    embeddings of another model, LayoutMismatchError, ServerTooOldError. None is remembered: the next call
+    tries again.
     """
     client = connect(settings())
     try:
@@ -260,8 +267,9 @@ def _point(change: Change) -> models.PointStruct:
     who = {"key": _key(change.tenant_id, change.user_id), USER_FIELD: change.user_id}
     match change:
         case Entry():
-            vector: Vector | dict[str, Vector] = change.vector
+            vector: list[Vector] | dict[str, list[Vector]] = change.vectors
             rest: dict[str, Any] = {
+                **change.added,
                 TENANT_FIELD: change.tenant_id,
                 "email": change.email,
                 "name": change.name,

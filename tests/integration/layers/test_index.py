@@ -12,7 +12,7 @@ from mesh import components, process
 from qdrant_client import QdrantClient, models
 from vectors import index
 from vectors.collection import ensure_collection
-from vectors.errors import ModelMismatchError, UnavailableError
+from vectors.errors import LayoutMismatchError, ModelMismatchError, UnavailableError
 from vectors.index import Entry, Marker, Stored, UserIndex, point_id
 from vectors.settings import Settings, settings
 
@@ -22,7 +22,7 @@ def vector(hot: int) -> list[float]:
 
 
 def entry(tenant: str, user_id: int, hot: int, name: str = "Someone") -> Entry:
-    return Entry(tenant, user_id, f"{user_id}@x.dev", name, "", vector(hot), 1)
+    return Entry(tenant, user_id, f"{user_id}@x.dev", name, "", [vector(hot)], 1)
 
 
 @pytest.fixture
@@ -95,7 +95,7 @@ def test_a_redelivered_batch_changes_nothing(environment: str, qdrant: str) -> N
 def test_an_entry_that_qdrant_cannot_take_is_named_and_the_others_are_stored(environment: str) -> None:
     users = index.user_index()
     entries = [entry("a", number, hot=0) for number in range(1, 8)]
-    entries[4] = entries[4]._replace(vector=[1.0])
+    entries[4] = entries[4]._replace(vectors=[[1.0]])
 
     assert users.write(entries) == [4]
 
@@ -138,7 +138,7 @@ def test_a_deletion_leaves_no_person_and_no_read_sees_it(environment: str, qdran
     }
     client = QdrantClient(url=qdrant, limits=httpx.Limits())
     [point] = client.retrieve(environment, [str(point_id("a", 1))], with_vectors=True)
-    anybody = client.query_points(environment, query=vector(0), limit=50).points
+    anybody = client.query_points(environment, query=[vector(0)], limit=50).points
     client.close()
     assert (point.vector, point.payload) == (
         {},
@@ -158,28 +158,14 @@ def test_old_markers_are_removed_and_a_tenant_is_forgotten_with_its_markers(envi
     assert (users.count_all("a"), users.count_all("b")) == (0, 2)
 
 
-def test_a_collection_from_before_there_were_versions_stays_usable(environment: str, qdrant: str) -> None:
+def test_a_collection_of_an_older_layout_is_refused(environment: str, qdrant: str) -> None:
     old = QdrantClient(url=qdrant, limits=httpx.Limits())
     cosine = models.VectorParams(size=8, distance=models.Distance.COSINE)
     old.create_collection(environment, cosine, metadata={"embedding_model": "model-one"})
-    old.create_payload_index(environment, "tenantId", models.PayloadSchemaType.KEYWORD)
-    person = {"tenantId": "a", "email": "1@x.dev", "name": "Someone", "profile": ""}
-    old.upsert(
-        environment,
-        [
-            models.PointStruct(id=str(point_id("a", n)), vector=vector(0), payload={**person, "userId": n})
-            for n in (1, 2)
-        ],
-    )
-
-    users = index.user_index()
-    assert users.versions([("a", 1)]) == {("a", 1): Stored(0, deleted=False)}
-    users.write([entry("a", 1, hot=0, name="New"), Marker("a", 2, 2, deleted_at_ms=5)])
-
-    assert [hit.name for hit in users.search("a", vector(0), 50)] == ["New"]
-    fields = {"tenantId", "userId", "deletedFrom", "deletedAt"}
-    assert set(old.get_collection(environment).payload_schema) == fields
     old.close()
+
+    with pytest.raises(LayoutMismatchError, match="has layout 1"):
+        index.user_index()
 
 
 @pytest.mark.parametrize("text", ["\0", "\uffff", "\ue000", "\u202e", "\U0010ffff", " ", "x" * 1_000_000])

@@ -16,7 +16,7 @@ AIM_BYTES = 200 * 1024 * 1024
 
 EMBED = """
 import json, sys
-from vectors.embedder import embed
+from vectors.embedding.local import embed
 texts = json.load(sys.stdin)
 together = embed(texts)
 alone = [embed([text])[0] for text in texts]

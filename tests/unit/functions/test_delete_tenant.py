@@ -49,7 +49,7 @@ def create(function: Function, tenant: str, count: int) -> None:
         user, event = store.create(tenant, NewUser(email=f"u{number}@x.dev", name="U"))
         outbox.remove([event])
         vector = [1.0] + [0.0] * 383
-        entry = Entry(tenant, user.id, user.email, user.name, user.profile, vector, user.version)
+        entry = Entry(tenant, user.id, user.email, user.name, user.profile, [vector], user.version)
         function.module.user_index().write([entry])
     for sk in ("RATE#create_user", *(f"IDEMPOTENCY#{number}" for number in range(60))):
         client.put_item(TableName=sam.TABLE_NAME, Item=table.key(tenant, sk))

@@ -20,7 +20,7 @@ def index(*users: tuple[str, int, str]) -> None:
 
     user_index().write(
         [
-            Entry(tenant, user, f"user{user}@{tenant}.dev", "A", profile, bag_of_words(profile).tolist(), 1)
+            Entry(tenant, user, f"user{user}@{tenant}.dev", "A", profile, [bag_of_words(profile).tolist()], 1)
             for tenant, user, profile in users
         ]
     )

@@ -19,7 +19,7 @@ from vectors.settings import Settings, settings
 
 VECTOR = [1.0, 0.0]
 USES = {
-    "store": lambda users: users.write([Entry("tenant-a", 1, "a@x.dev", "A", "", VECTOR, 1)]),
+    "store": lambda users: users.write([Entry("tenant-a", 1, "a@x.dev", "A", "", [VECTOR], 1)]),
     "count": lambda users: users.count("tenant-a"),
     "search": lambda users: users.search("tenant-a", VECTOR, 5),
 }

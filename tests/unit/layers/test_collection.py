@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 from qdrant_client import models
 from vectors.collection import ensure_collection
-from vectors.errors import ModelMismatchError, ServerTooOldError
+from vectors.errors import LayoutMismatchError, ModelMismatchError, ServerTooOldError
 from vectors.settings import Settings
 
 from tests.unit.fakes import DIMENSION, FakeQdrant, http_error
@@ -26,7 +26,12 @@ def test_given_no_collection_when_ensured_then_it_is_laid_out_by_tenant(qdrant: 
     ensure_collection(qdrant, settings())
     options = {request.operation: request for request in qdrant.requests}
     created = options["create_collection"].options
-    assert created["vectors_config"] == models.VectorParams(size=DIMENSION, distance=models.Distance.COSINE)
+    assert created["vectors_config"] == models.VectorParams(
+        size=DIMENSION,
+        distance=models.Distance.COSINE,
+        multivector_config=models.MultiVectorConfig(comparator=models.MultiVectorComparator.MAX_SIM),
+    )
+    assert created["metadata"] == {"embedding_model": "model-a", "layout": 2}
     assert created["hnsw_config"] == models.HnswConfigDiff(m=0, payload_m=16)
     indexes = [each.arguments for each in qdrant.requests if each.operation == "create_payload_index"]
     assert indexes == [
@@ -100,6 +105,21 @@ def test_given_a_collection_that_does_not_name_its_model_when_ensured_then_it_is
     qdrant.memory.create_collection("user_embeddings", vectors)
     with pytest.raises(ModelMismatchError, match="holds embeddings of None"):
         ensure_collection(qdrant, settings())
+
+
+@pytest.mark.parametrize(("layout", "named"), [({}, 1), ({"layout": 1}, 1), ({"layout": 3}, 3)])
+def test_given_a_collection_of_another_layout_when_ensured_then_the_error_says_what_to_do(
+    qdrant: FakeQdrant, layout: dict[str, int], named: int
+) -> None:
+    vectors = models.VectorParams(size=DIMENSION, distance=models.Distance.COSINE)
+    metadata = {"embedding_model": "model-a", **layout}
+    qdrant.memory.create_collection("user_embeddings", vectors, metadata=metadata)
+    with pytest.raises(LayoutMismatchError) as refused:
+        ensure_collection(qdrant, settings())
+    assert str(refused.value) == (
+        f"Collection 'user_embeddings' has layout {named}, and this version reads and writes layout 2. "
+        "Fill a new collection with `mesh reindex --into NAME`, then set QDRANT_COLLECTION to its name."
+    )
 
 
 class Faster(FakeQdrant):

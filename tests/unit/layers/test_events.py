@@ -80,7 +80,7 @@ def test_given_a_record_that_is_no_event_when_read_then_it_is_poison_of_its_kind
 def test_given_the_kinds_of_poison_when_counted_then_every_reason_that_a_record_can_have_is_there() -> None:
     assert len(KINDS) >= 20
     assert {kind.reason for kind in KINDS.values()} == set(Reason) - {
-        *(Reason.REFUSED, Reason.FATAL),
+        *(Reason.REFUSED, Reason.STEP_FAILED, Reason.FATAL),
         Reason.NO_VALUE,
     }
 

@@ -22,7 +22,7 @@ COLLECTION = "user_embeddings"
 
 
 def entry(tenant: str, user: int, profile: str = "chef") -> Entry:
-    return Entry(tenant, user, f"u{user}@{tenant}.dev", "A", profile, bag_of_words(profile).tolist(), 1)
+    return Entry(tenant, user, f"u{user}@{tenant}.dev", "A", profile, [bag_of_words(profile).tolist()], 1)
 
 
 DELETED_AT = 1_700_000_000_000
@@ -98,7 +98,7 @@ def test_given_a_point_from_before_there_were_versions_when_stored_again_then_an
         "profile": "",
     }
     point = models.PointStruct(
-        id=str(point_id("tenant-a", 1)), vector=bag_of_words("chef").tolist(), payload=before
+        id=str(point_id("tenant-a", 1)), vector=[bag_of_words("chef").tolist()], payload=before
     )
     server.memory.upsert(COLLECTION, [point])
     assert index.versions([("tenant-a", 1)]) == {("tenant-a", 1): Stored(0, deleted=False)}
@@ -157,7 +157,7 @@ def test_given_markers_when_read_then_no_search_and_no_count_sees_them(
     index.write([*users, *(marker("tenant-a", user, 2) for user in range(1, 9)), marker("tenant-b", 1, 2)])
     assert len(index.search("tenant-a", bag_of_words("chef").tolist(), 50)) == len(users)
     assert index.count("tenant-a") == len(users)
-    unfiltered = server.memory.query_points(COLLECTION, query=bag_of_words("chef").tolist(), limit=50)
+    unfiltered = server.memory.query_points(COLLECTION, query=[bag_of_words("chef").tolist()], limit=50)
     assert len(unfiltered.points) == len(users)
     assert index.count_all("tenant-a") == len(users) + 8
 
@@ -272,7 +272,7 @@ def test_given_hundreds_of_equal_users_when_searched_then_the_first_come_and_onl
 def test_given_vectors_that_differ_by_noise_when_searched_then_they_count_as_equal(index: UserIndex) -> None:
     vector = bag_of_words("chef")
     for user in (3, 1, 2):  # as if each were embedded in another batch
-        index.write([entry("tenant-a", user)._replace(vector=(vector + user * 1e-7).tolist())])
+        index.write([entry("tenant-a", user)._replace(vectors=[(vector + user * 1e-7).tolist()])])
     assert [hit.user_id for hit in index.search("tenant-a", vector.tolist(), 3)] == [1, 2, 3]
     assert [hit.user_id for hit in index.search("tenant-a", vector.tolist(), 1)] == [1]
 

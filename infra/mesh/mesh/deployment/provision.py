@@ -70,7 +70,7 @@ def _configure(admin: KafkaAdminClient, topic: NewTopic) -> None:
 def _create_collection(values: dict[str, str]) -> None:
     from qdrant_client import QdrantClient  # it takes a second
     from vectors.collection import ensure_collection
-    from vectors.errors import ModelMismatchError, ServerTooOldError
+    from vectors.errors import LayoutMismatchError, ModelMismatchError, ServerTooOldError
     from vectors.settings import Settings
 
     settings = Settings(
@@ -82,7 +82,7 @@ def _create_collection(values: dict[str, str]) -> None:
     client = QdrantClient(url=settings.qdrant_url, check_compatibility=False)
     try:
         ensure_collection(client, settings)
-    except (ModelMismatchError, ServerTooOldError) as error:
+    except (LayoutMismatchError, ModelMismatchError, ServerTooOldError) as error:
         raise MeshError(str(error)) from error
     finally:
         client.close()

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from mesh import paths
-from vectors.embedder import slices
+from vectors.embedding.local import slices
 
 from tests import sam
 from tests.unit.fakes import DIMENSION, FakeModel
@@ -17,7 +17,7 @@ from tests.unit.fakes import DIMENSION, FakeModel
 def embedder(fresh_layers: None, model: FakeModel, monkeypatch: pytest.MonkeyPatch) -> Any:
     for variable, value in sam.environment("enrich").items():
         monkeypatch.setenv(variable, value)
-    return import_module("vectors.embedder")
+    return import_module("vectors.embedding.local")
 
 
 def test_given_no_text_yet_when_imported_then_no_model_is_loaded(embedder: Any, model: FakeModel) -> None:
