@@ -13,7 +13,7 @@ from tenant_auth.caller import CurrentCaller
 from tenant_auth.parameters import AS_INTEGER
 from tenant_auth.problems import answer, responses
 from vectors.embedding import embed_query
-from vectors.errors import InvalidCursorError, UnavailableError
+from vectors.errors import InvalidCursorError, QueryRefusedError, UnavailableError
 from vectors.index import user_index
 from vectors.query import WORDS, with_words
 from vectors.ranking import Mode, Search
@@ -25,6 +25,7 @@ app = create_app(
     problems={
         InvalidCursorError: answer(422, pointer="query.cursor"),
         UnavailableError: answer(503, "The search cannot be answered now. Please try again."),
+        QueryRefusedError: answer(422, "This text cannot be searched for by meaning.", "query.query"),
     },
 )
 

@@ -1,6 +1,7 @@
 """Errors as the real server words them: status code and text."""
 
 import logging
+from collections import Counter
 from collections.abc import Collection
 from typing import Any
 
@@ -107,7 +108,8 @@ def as_api_error(error: Exception) -> ApiError:
 
 
 def _likeliest_problem(error: ValidationError) -> str:
-    """Choose from the problems of all alternatives of a union the one that got furthest into the body."""
-    problems = error.errors(include_url=False, include_context=False, include_input=False)
-    problem: Any = max(problems, key=lambda p: len(p["loc"]))
+    """Choose from the problems of all alternatives of a union the deepest, in the one with the fewest."""
+    problems: list[Any] = error.errors(include_url=False, include_context=False, include_input=False)
+    beside = Counter(p["loc"][:-1] for p in problems)
+    problem = max(problems, key=lambda p: (len(p["loc"]), -beside[p["loc"][:-1]]))
     return f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}"

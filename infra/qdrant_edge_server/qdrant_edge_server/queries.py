@@ -104,6 +104,8 @@ def _stored_vector(shard: qe.EdgeShard, id_: int | UUID) -> Vector:
     found = shard.retrieve([id_], False, True)
     if not found:
         raise not_found(f"No point with id {id_} found")
+    if found[0].vector == {}:
+        raise not_found('Vector with name "" for point not found')
     return to_vector(found[0].vector, "")
 
 

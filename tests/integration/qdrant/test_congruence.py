@@ -78,6 +78,9 @@ conditions = st.one_of(
     st.tuples(small_ints, small_ints).map(lambda v: field("rank", range=m.Range(gte=v[0], lt=v[1]))),
     st.sampled_from([0.5, 1, 3]).map(lambda v: field("price", range=m.Range(gt=v))),
     st.sampled_from([0.5, 1, 3]).map(lambda v: field("price", range=m.Range(lte=v))),
+    words.map(lambda v: field("tags", match=m.MatchTextAny(text_any=f"{v} none"))),
+    words.map(lambda v: field("color", match=m.MatchPrefix(prefix=v[:2]))),
+    st.integers(0, 2).map(lambda v: field("tags", values_count=m.ValuesCount(gte=v))),
     some_ids.map(lambda v: m.HasIdCondition(has_id=v)),
     st.sampled_from(["rank", "tags", "nothing"]).map(
         lambda v: m.IsEmptyCondition(is_empty=m.PayloadField(key=v))
