@@ -13,7 +13,7 @@ from tenant_auth.caller import CurrentCaller
 from tenant_auth.parameters import AS_INTEGER
 from tenant_auth.problems import answer, responses
 from vectors.embedding import embed_query
-from vectors.errors import UnavailableError
+from vectors.errors import QueryRefusedError, UnavailableError
 from vectors.index import user_index
 from vectors.query import WORDS, with_words
 
@@ -21,7 +21,10 @@ logger = Logger()
 metrics = Metrics()
 app = create_app(
     "search",
-    problems={UnavailableError: answer(503, "The search cannot be answered now. Please try again.")},
+    problems={
+        UnavailableError: answer(503, "The search cannot be answered now. Please try again."),
+        QueryRefusedError: answer(422, "This text cannot be searched for by meaning.", "#/query"),
+    },
 )
 
 

@@ -21,7 +21,6 @@ _INDEXES: dict[str, models.KeywordIndexParams | models.IntegerIndexParams] = {
         type=models.IntegerIndexType.INTEGER, lookup=False, range=True
     ),
 }
-_MODEL_KEY = "embedding_model"
 _LAYOUT_KEY = "layout"
 _LAYOUT = 2  # 1, which collections did not name: one vector a user, and no words
 # With conditional updates. An older one ignores the condition, without a word, and takes old for new:
@@ -52,24 +51,25 @@ def ensure_collection(client: QdrantClient, settings: Settings) -> None:
                     ),
                 ),
                 hnsw_config=models.HnswConfigDiff(m=0, payload_m=16),
-                metadata={_MODEL_KEY: settings.embedding_model, _LAYOUT_KEY: _LAYOUT},
+                metadata={**settings.makes_vectors, _LAYOUT_KEY: _LAYOUT},
             )
         except UnexpectedResponse as error:
             if error.status_code != 409:  # another environment was faster
                 raise
     stored = client.get_collection(name)
     metadata = stored.config.metadata or {}
-    found, layout = metadata.get(_MODEL_KEY), metadata.get(_LAYOUT_KEY, 1)
-    if found != settings.embedding_model:
-        raise ModelMismatchError(
-            f"Collection {name!r} holds embeddings of {found!r}, and EMBEDDING_MODEL is "
-            f"{settings.embedding_model!r}. Use that model, or another QDRANT_COLLECTION."
-        )
+    layout = metadata.get(_LAYOUT_KEY, 1)
     if layout != _LAYOUT:
         raise LayoutMismatchError(
             f"Collection {name!r} has layout {layout}, and this version reads and writes layout {_LAYOUT}. "
             "Fill a new collection with `mesh reindex --into NAME`, then set QDRANT_COLLECTION to its name."
         )
+    for key, wanted in settings.makes_vectors.items():
+        if metadata.get(key) != wanted:
+            raise ModelMismatchError(
+                f"Collection {name!r} holds embeddings of {key.upper()} {metadata.get(key)!r}, here it is "
+                f"{wanted!r}. Use that one, or another QDRANT_COLLECTION."
+            )
     for field, schema in _INDEXES.items():
         if field not in stored.payload_schema:
             client.create_payload_index(name, field, schema, wait=True)

@@ -2,7 +2,10 @@
 
 
 class UnavailableError(Exception):
-    """Qdrant does not answer; the same call may succeed later, after the seconds that it asks for if any."""
+    """Qdrant or the embedding provider does not answer; the same call may succeed later.
+
+    After the seconds that it asks for, if any.
+    """
 
     def __init__(self, message: str, retry_after_seconds: int | None = None) -> None:
         super().__init__(message)
@@ -19,6 +22,10 @@ class LayoutMismatchError(Exception):
 
 class ServerTooOldError(Exception):
     """Qdrant is of a version that would let an older change overwrite a newer one."""
+
+
+class QueryRefusedError(Exception):
+    """The embedding provider does not take what is searched for."""
 
 
 class LabelRefusedError(Exception):

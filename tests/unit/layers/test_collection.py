@@ -31,7 +31,7 @@ def test_given_no_collection_when_ensured_then_it_is_laid_out_by_tenant(qdrant: 
         distance=models.Distance.COSINE,
         multivector_config=models.MultiVectorConfig(comparator=models.MultiVectorComparator.MAX_SIM),
     )
-    assert created["metadata"] == {"embedding_model": "model-a", "layout": 2}
+    assert created["metadata"] == {**settings().makes_vectors, "layout": 2}
     assert created["hnsw_config"] == models.HnswConfigDiff(m=0, payload_m=16)
     indexes = [each.arguments for each in qdrant.requests if each.operation == "create_payload_index"]
     assert indexes == [
@@ -93,17 +93,29 @@ def test_given_another_models_collection_when_ensured_then_the_error_says_what_t
     with pytest.raises(ModelMismatchError) as refused:
         ensure_collection(qdrant, settings("model-b"))
     assert str(refused.value) == (
-        "Collection 'user_embeddings' holds embeddings of 'model-a', and EMBEDDING_MODEL is 'model-b'. "
-        "Use that model, or another QDRANT_COLLECTION."
+        "Collection 'user_embeddings' holds embeddings of EMBEDDING_MODEL 'model-a', here it is 'model-b'. "
+        "Use that one, or another QDRANT_COLLECTION."
     )
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"embedding_provider": "openai", "embedding_url": "http://x"}, {"embedding_passage_prefix": "passage:"}],
+)
+def test_given_vectors_of_another_provider_or_prefix_when_ensured_then_they_are_not_mixed(
+    qdrant: FakeQdrant, other: dict[str, str]
+) -> None:
+    ensure_collection(qdrant, settings())
+    with pytest.raises(ModelMismatchError, match=next(iter(other)).upper()):
+        ensure_collection(qdrant, settings().model_copy(update=other))
 
 
 def test_given_a_collection_that_does_not_name_its_model_when_ensured_then_it_is_refused(
     qdrant: FakeQdrant,
 ) -> None:
     vectors = models.VectorParams(size=DIMENSION, distance=models.Distance.COSINE)
-    qdrant.memory.create_collection("user_embeddings", vectors)
-    with pytest.raises(ModelMismatchError, match="holds embeddings of None"):
+    qdrant.memory.create_collection("user_embeddings", vectors, metadata={"layout": 2})
+    with pytest.raises(ModelMismatchError, match="holds embeddings of EMBEDDING_PROVIDER None"):
         ensure_collection(qdrant, settings())
 
 
@@ -112,8 +124,7 @@ def test_given_a_collection_of_another_layout_when_ensured_then_the_error_says_w
     qdrant: FakeQdrant, layout: dict[str, int], named: int
 ) -> None:
     vectors = models.VectorParams(size=DIMENSION, distance=models.Distance.COSINE)
-    metadata = {"embedding_model": "model-a", **layout}
-    qdrant.memory.create_collection("user_embeddings", vectors, metadata=metadata)
+    qdrant.memory.create_collection("user_embeddings", vectors, metadata=layout)
     with pytest.raises(LayoutMismatchError) as refused:
         ensure_collection(qdrant, settings())
     assert str(refused.value) == (

@@ -1,5 +1,6 @@
 """The model is loaded once, on first use, from the layer's own folder."""
 
+import sys
 from importlib import import_module
 from typing import Any
 
@@ -39,6 +40,11 @@ def test_given_two_calls_when_embedded_then_the_model_of_the_template_is_loaded_
     folder = str(paths.ROOT / "layers" / "vectors" / "models" / "all-MiniLM-L6-v2")
     options = {"specific_model_path": folder, "threads": 1}
     assert model.loaded == [("sentence-transformers/all-MiniLM-L6-v2", options)]
+
+
+def test_given_a_model_of_the_layer_when_embedded_then_no_provider_is_even_imported(embedder: Any) -> None:
+    import_module("vectors.embedding").embed_query("chef")
+    assert not [name for name in sys.modules if name.startswith("vectors.embedding.openai")]
 
 
 LONGEST = 512  # tokens that the model reads
