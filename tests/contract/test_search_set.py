@@ -1,11 +1,12 @@
 """The labelled set of the search benchmark is whole, and holds only people whom the API would take."""
 
+import json
 import unicodedata
 from collections import Counter, defaultdict
 
 from users.model import NewUser, unique_email
 
-from tests.bench.search.labelled import NONSENSE, people, queries
+from tests.bench.search.labelled import FOLDER, NONSENSE, people, queries
 
 PEOPLE = {person.id: person for person in people()}
 QUERIES = queries()
@@ -78,3 +79,11 @@ def test_all_who_have_the_address_or_the_domain_are_right() -> None:
     assert len(known) >= 30
     for query in known:
         assert query.right == by_address[query.query.casefold()], query.id
+
+
+def test_there_is_a_floor_for_each_class_in_each_mode() -> None:
+    floors = json.loads((FOLDER / "floors.json").read_text())
+    for model, by_mode in floors.items():
+        assert by_mode.keys() == {"hybrid", "meaning", "words"}, model
+        for by_class in by_mode.values():
+            assert by_class.keys() == KINDS

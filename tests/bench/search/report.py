@@ -1,20 +1,24 @@
-"""What was measured, as tables of the terminal, and as docs/search_quality.json and .md."""
+"""What was measured: tables for the terminal; docs/search_quality.md, .json and a picture."""
 
 import json
+import subprocess
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from mesh import paths
+from mesh.deployment import build
 from rich.table import Table
 
 from tests.bench.search.asking import Answer
-from tests.bench.search.labelled import NONSENSE, Person
+from tests.bench.search.labelled import FOLDER, NONSENSE, Person
 from tests.bench.search.metrics import mean, reciprocal_rank
 from tests.bench.search.results import FOUND, MRR, ByClass, Results, found
 
 _MEASURES = (MRR, "hit@1", "ndcg@10", FOUND, "p50 ms", "p99 ms")
 _JSON = paths.ROOT / "docs" / "search_quality.json"
 _PAGE = paths.ROOT / "docs" / "search_quality.md"
+_IMAGE = paths.ROOT / "docs" / "images" / "search_quality.png"
+_PLOT = FOLDER / "plot.py"
 _MARK = "<!-- measured -->\n"
 
 
@@ -85,6 +89,9 @@ def write(model: str, people: int, results: Results) -> None:
     kept: dict[str, Any] = json.loads(_JSON.read_text()) if _JSON.exists() else {}
     kept[f"{model}, {people} people"] = results
     _JSON.write_text(json.dumps(kept, indent=1) + "\n")
+    _IMAGE.parent.mkdir(exist_ok=True)
+    python = build.ensure_environment("plot") / "python"
+    subprocess.run([str(python), str(_PLOT), str(_JSON), str(_IMAGE)], check=True)
     text = _PAGE.read_text(encoding="utf-8").partition(_MARK)[0]
     _PAGE.write_text(text + _MARK + "\n".join(_sections(kept)), encoding="utf-8")
 
