@@ -93,7 +93,7 @@ def write(model: str, people: int, results: Results) -> None:
     python = build.ensure_environment("plot") / "python"
     subprocess.run([str(python), str(_PLOT), str(_JSON), str(_IMAGE)], check=True)
     text = _PAGE.read_text(encoding="utf-8").partition(_MARK)[0]
-    _PAGE.write_text(text + _MARK + "\n".join(_sections(kept)), encoding="utf-8")
+    _PAGE.write_text(text + _MARK + "\n".join(_sections(kept)) + "\n", encoding="utf-8")
 
 
 def _sections(kept: dict[str, Results]) -> Iterator[str]:
