@@ -11,7 +11,7 @@ from collections.abc import Iterator
 _LONG = 400  # characters of a profile that is cut into pieces
 _PIECE = 300  # characters of a piece,
 _PIECES = 8  # and how many of full length there are; of a longer profile they are longer
-_CHARACTERS = 4_000  # of a profile that is read: more than the API takes
+_CHARACTERS = 2_000  # of a profile that are cut: the longest that the API takes
 
 # After a sentence's end and what closes it; Chinese and Japanese put no blank there.
 _ENDS = re.compile(r"(?<=[.!?…।॥؟۔։።჻])[\"'”’»)\]]*\s+|(?<=[。！？｡])[」』）”]*\s*|\n+")
