@@ -60,7 +60,7 @@ def indexed(world: World) -> dict[tuple[str, int], int]:
 
 
 def repeated(world: World) -> list[Record]:
-    return [Record(*sent[1:]) for sent in world.kafka.records if sent.topic == TOPIC]
+    return [Record(sent.key, sent.value, sent.headers) for sent in world.kafka.records if sent.topic == TOPIC]
 
 
 def test_given_a_user_that_changed_when_both_come_in_one_batch_then_only_the_newest_is_embedded(
