@@ -6,6 +6,7 @@ pk = TENANT#<tenant>   sk = EMAIL#<unique_email>    keeps the address unique in 
 pk = TENANT#<tenant>   sk = OUTBOX#<event id>       an event that Kafka has not   in the index: OUTBOX#<shard>
                                                     acknowledged, oldest first
 pk = TENANT#<tenant>   sk = IDEMPOTENCY#…           what a request with an Idempotency-Key was answered
+pk = TENANT#<tenant>   sk = REQUEST#<its name>      the user whom a request has created
 pk = BATCHES           sk = <digest of a batch>     how often it was begun, and how far it is
 
 The sparse index `across_tenants` (list, position) holds the few items that are looked for without knowing
@@ -25,6 +26,8 @@ TENANT_SK = "TENANT"
 BATCHES = "BATCHES"
 OUTBOX_SHARDS = 4  # an index partition takes 1,000 writes a second; a tenant stays in one
 EXPIRES_AT = "expiresAt"  # the table's TTL attribute, seconds since 1970
+
+REMEMBERED_SECONDS = 24 * 60 * 60  # what a request with an Idempotency-Key has done
 
 TIMEOUTS = Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", "max_attempts": 2})
 
@@ -52,6 +55,11 @@ def user_sk(user_id: int) -> str:
 def email_sk(email: str) -> str:
     """Return the sort key that two spellings of one address share."""
     return f"EMAIL#{unique_email(email)}"
+
+
+def request_sk(name: str) -> str:
+    """Return the sort key of what a request has created."""
+    return f"REQUEST#{name}"
 
 
 def outbox_sk(event_id: str) -> str:

@@ -107,7 +107,9 @@ class World:
 
     def sent(self, topic: str) -> list[Record]:
         """Return what Kafka has acknowledged."""
-        return [Record(*record[1:]) for record in self.kafka.records if record.topic == topic]
+        return [
+            Record(sent.key, sent.value, sent.headers) for sent in self.kafka.records if sent.topic == topic
+        ]
 
 
 class Cursor(NamedTuple):

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from time import monotonic
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from users import outbox, table
-from users.errors import EmailTakenError, NotFoundError, UnavailableError
+from users.errors import EmailTakenError, ErasedError, NotFoundError, UnavailableError
 from users.events import user_created, user_deleted, user_updated
 from users.model import NewUser, User, UserPatch, new_users, unique_email
 from users.store import items
@@ -18,7 +18,7 @@ from users.store.transaction import FAILED, Patience, Transactions, answering
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-_USERS_AT_ONCE = 33  # a transaction has 100 items at most, and a new user takes three
+_USERS_AT_ONCE = 25  # a transaction has 100 items at most, and a new user takes up to four
 
 _REGISTERED_SECONDS = 300  # less than a tenant must have been quiet to be deleted: it may come back
 
@@ -32,7 +32,7 @@ class Changed(NamedTuple):
     event: outbox.Event | None
 
 
-Outcome = Changed | EmailTakenError | UnavailableError
+Outcome = Changed | EmailTakenError | ErasedError | UnavailableError
 
 
 class _Wanted(NamedTuple):
@@ -59,9 +59,9 @@ class UserStore(UserReader):
     ) -> Changed:
         """Store a new user.
 
-        `request` names the client's request: if the very same request has stored the user before, and died
-        before it could say so, that user is returned. Raises EmailTakenError if the tenant has another user
-        with the address (in any case).
+        `request` names the client's request: if the very same request has stored the user up to a day before,
+        that user is returned, as it is now. Raises ErasedError if it has been erased since, EmailTakenError
+        if the tenant has another user with the address (in any case).
         """
         [outcome] = self.create_all(tenant_id, [new], traceparent, [request])
         if isinstance(outcome, Exception):
@@ -177,32 +177,38 @@ class UserStore(UserReader):
         while wanted:
             users = new_users(tenant_id, [each.new for each in wanted])
             events = [outbox.Event(tenant_id, user_created(user, traceparent)) for user in users]
-            writes = [
-                items.put_new(item)
-                for each, user, event in zip(wanted, users, events, strict=True)
-                for item in (
-                    items.address_item(user, each.request),
-                    items.user_item(user),
-                    outbox.item(event, user.created_at),
-                )
+            created = list(zip(wanted, users, events, strict=True))
+            unique = [(each, item) for each, user, _ in created for item in _unique_items(each, user)]
+            others = [
+                item
+                for _, user, event in created
+                for item in (items.user_item(user), outbox.item(event, user.created_at))
             ]
+            writes = [items.put_new(item) for item in [*(item for _, item in unique), *others]]
             refusals = self._transactions.commit(events[0].id, writes, patience)
             if not refusals:
-                created = zip(wanted, users, events, strict=True)
                 outcomes |= {each.place: Changed(user, event) for each, user, event in created}
                 return
-            taken = [each for each, refusal in zip(wanted, refusals[::3], strict=True) if refusal == FAILED]
-            if not taken:
+            there = {
+                each.place: each for (each, _), why in zip(unique, refusals, strict=False) if why == FAILED
+            }
+            if not there:
                 patience.wait()
-            outcomes |= {each.place: self._created_before(tenant_id, each) for each in taken}
+            outcomes |= {place: self._created_before(tenant_id, each) for place, each in there.items()}
             wanted = [each for each in wanted if each.place not in outcomes]
 
-    def _created_before(self, tenant_id: str, wanted: _Wanted) -> Changed | EmailTakenError:
-        """Return the user whom an earlier attempt of the same request has stored, if it was that one."""
-        address = self._get(tenant_id, table.email_sk(wanted.new.email))
-        if wanted.request is None or "request" not in address or address["request"]["S"] != wanted.request:
+    def _created_before(self, tenant_id: str, wanted: _Wanted) -> Changed | EmailTakenError | ErasedError:
+        """Return the user whom an earlier attempt of the same request has stored, if there was one."""
+        known = self._get(tenant_id, table.request_sk(wanted.request)) if wanted.request else {}
+        if not known:
             return EmailTakenError()
         try:
-            return Changed(self._user(tenant_id, int(address["userId"]["N"])), None)
-        except NotFoundError:  # erased in between
-            return EmailTakenError()
+            return Changed(self._user(tenant_id, int(known["userId"]["N"])), None)
+        except NotFoundError:
+            return ErasedError()
+
+
+def _unique_items(wanted: _Wanted, user: User) -> list[dict[str, Any]]:
+    """Return the items of a new user that must not be there: then it, or another one, has been created."""
+    request = [items.request_item(user, wanted.request)] if wanted.request else []
+    return [*request, items.address_item(user)]
