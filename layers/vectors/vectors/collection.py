@@ -12,14 +12,20 @@ TENANT_FIELD = "tenantId"
 USER_FIELD = "userId"
 DELETED_FROM_FIELD = "deletedFrom"
 DELETED_AT_FIELD = "deletedAt"
+TERMS_FIELD = "terms"
+TOPICS_FIELD = "topics"
 # Every field that points are chosen by: Qdrant's strict mode refuses others.
-_INDEXES: dict[str, models.KeywordIndexParams | models.IntegerIndexParams] = {
+_INDEXES: dict[str, models.KeywordIndexParams | models.IntegerIndexParams | models.TextIndexParams] = {
     TENANT_FIELD: models.KeywordIndexParams(type=models.KeywordIndexType.KEYWORD, is_tenant=True),
     USER_FIELD: models.IntegerIndexParams(type=models.IntegerIndexType.INTEGER, lookup=False, range=True),
     DELETED_FROM_FIELD: models.KeywordIndexParams(type=models.KeywordIndexType.KEYWORD),
     DELETED_AT_FIELD: models.IntegerIndexParams(
         type=models.IntegerIndexType.INTEGER, lookup=False, range=True
     ),
+    TERMS_FIELD: models.TextIndexParams(
+        type=models.TextIndexType.TEXT, tokenizer=models.TokenizerType.WHITESPACE, lowercase=False
+    ),
+    TOPICS_FIELD: models.KeywordIndexParams(type=models.KeywordIndexType.KEYWORD),
 }
 _LAYOUT_KEY = "layout"
 _LAYOUT = 2  # 1, which collections did not name: one vector a user, and no words

@@ -30,3 +30,12 @@ class QueryRefusedError(Exception):
 
 class LabelRefusedError(Exception):
     """The embedding provider does not take a label of TOPIC_LABELS or TOPIC_LABEL_OVERRIDES: change it."""
+
+
+class InvalidCursorError(Exception):
+    """The cursor is damaged, or of another search."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The cursor is not of this search; ask again without one, or with what it came from."
+        )

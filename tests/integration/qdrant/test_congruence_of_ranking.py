@@ -1,7 +1,7 @@
 """Our server ranks as qdrant-client's own in-memory mode does, and, when QDRANT_URL is set, as that server.
 
 Several vectors of a point, prefetches, fusions, formulas. Where the in-memory mode cannot do something, the
-expectation is stated.
+expectation is stated. The server is 1.20 or later: some expressions are new there.
 """
 
 from collections.abc import Callable, Iterator

@@ -1,7 +1,8 @@
 """Our server finds texts, and what else filters ask, as qdrant-client's in-memory mode does, or as is stated.
 
 The in-memory mode has no text index: it splits texts into lower-case words, as a server does on a field that
-has none. What an index does otherwise, by its parameters, is stated, also to a server at QDRANT_URL.
+has none. What an index does otherwise, by its parameters, is stated, also to a server at QDRANT_URL (1.20
+or later: it matches substrings).
 """
 
 from collections.abc import Iterator

@@ -43,7 +43,9 @@ def test_given_two_partitions_when_enriched_then_each_user_is_a_point_of_its_ten
     enrich: Function, qdrant: FakeQdrant
 ) -> None:
     enrich.invoke(TWO_PARTITIONS)
-    assert qdrant.payloads(COLLECTION) == {
+    points = qdrant.payloads(COLLECTION)
+    assert all("dev" in point.pop("terms").split() for point in points.values())
+    assert points == {
         "32df8716-7dd9-55ea-8553-bdc7c80d0eb7": {
             "key": "tenant-a:123",
             "tenantId": "tenant-a",

@@ -39,6 +39,12 @@ def test_given_no_collection_when_ensured_then_it_is_laid_out_by_tenant(qdrant: 
         ("user_embeddings", "userId", models.IntegerIndexParams(type="integer", lookup=False, range=True)),
         ("user_embeddings", "deletedFrom", keyword()),
         ("user_embeddings", "deletedAt", models.IntegerIndexParams(type="integer", lookup=False, range=True)),
+        (
+            "user_embeddings",
+            "terms",
+            models.TextIndexParams(type="text", tokenizer="whitespace", lowercase=False),
+        ),
+        ("user_embeddings", "topics", keyword()),
     ]
 
 
@@ -77,7 +83,7 @@ def test_given_a_collection_from_before_when_ensured_then_it_gets_the_indexes_th
     qdrant = FromBefore()
     ensure_collection(qdrant, settings())
     fields = [each.arguments[1] for each in qdrant.requests if each.operation == "create_payload_index"]
-    assert fields == ["userId", "deletedFrom", "deletedAt"]
+    assert fields == ["userId", "deletedFrom", "deletedAt", "terms", "topics"]
 
 
 def test_given_a_collection_when_ensured_again_then_it_is_not_made_anew(qdrant: FakeQdrant) -> None:
@@ -149,7 +155,7 @@ class Faster(FakeQdrant):
 def test_given_another_environment_was_faster_when_ensured_then_its_collection_is_used() -> None:
     qdrant = Faster()
     ensure_collection(qdrant, settings())
-    assert qdrant.operations() == ["info", "get_collection", *["create_payload_index"] * 4]
+    assert qdrant.operations() == ["info", "get_collection", *["create_payload_index"] * 6]
 
 
 def test_given_qdrant_refuses_when_ensured_then_it_is_not_hidden() -> None:

@@ -73,12 +73,7 @@ def _create_collection(values: dict[str, str]) -> None:
     from vectors.errors import LayoutMismatchError, ModelMismatchError, ServerTooOldError
     from vectors.settings import Settings
 
-    settings = Settings(
-        QDRANT_URL=values["QdrantUrl"],
-        QDRANT_COLLECTION=values["QdrantCollection"],
-        EMBEDDING_MODEL=values["EmbeddingModel"],
-        EMBEDDING_DIMENSION=int(values["EmbeddingDimension"]),
-    )
+    settings = Settings.model_validate(template_parameters.environment("EnrichFunction", values))
     client = QdrantClient(url=settings.qdrant_url, check_compatibility=False)
     try:
         ensure_collection(client, settings)
