@@ -157,6 +157,7 @@ def live(world: World, examples: int) -> None:
             max_examples=examples,
             stateful_step_count=12,
             phases=[Phase.generate],  # to simplify what is found would take minutes
+            report_multiple_bugs=False,
             database=None,
         ),
     )
@@ -176,4 +177,4 @@ def test_given_an_index_that_takes_any_version_then_a_life_is_found_that_ends_ot
     monkeypatch.setattr(enrich["users.order"], "news", lambda batch, known: list(batch))
     monkeypatch.setattr(enrich["vectors.index"], "_older_than", lambda changes: None)
     with pytest.raises(AssertionError):
-        live(world, 12)
+        live(world, 50)
