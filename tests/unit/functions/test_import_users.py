@@ -261,6 +261,17 @@ def test_given_what_the_store_could_not_take_when_imported_then_it_is_to_be_sent
     assert statuses(send(import_users, sent, **KEY)) == ["created"] * 26
 
 
+def test_given_nothing_could_be_stored_when_imported_then_503_and_sent_again_each_entry_has_its_outcome(
+    import_users: Function, aws: DynamoFaults
+) -> None:
+    """Also those that are invalid: who gets the 503 sends the whole again, and learns of them then."""
+    aws.down = True
+    sent = [entry(1), entry(2, name=" ")]
+    send(import_users, sent, **KEY).problem(503)
+    aws.down = False
+    assert statuses(send(import_users, sent, **KEY)) == ["created", "invalid"]
+
+
 def test_given_dynamodb_is_down_when_imported_then_503_and_no_event(
     import_users: Function, aws: DynamoFaults, kafka: FakeKafka
 ) -> None:
