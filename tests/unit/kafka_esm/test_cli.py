@@ -34,7 +34,7 @@ def test_given_mappings_when_checked_then_all_are_printed_and_all_that_is_not_su
     path = template(
         tmp_path,
         Good=GOOD | {"Enabled": False, "MaximumRetryAttempts": 2},
-        Bad=GOOD | {"SchemaRegistryConfig": {}, "LoggingConfig": {}},
+        Bad=GOOD | {"SchemaRegistryConfig": {}, "OtherConfig": {}},
         Worse=GOOD | {"BatchSize": 0},
     )
     assert main(["check", "--template", path]) == 2
@@ -47,7 +47,7 @@ def test_given_mappings_when_checked_then_all_are_printed_and_all_that_is_not_su
         "  failures: 2 retries",
         "  note: on AWS, MaximumRetryAttempts needs ProvisionedPollerConfig",
         "Bad.Events.E: not supported",
-        "  Bad.Events.E: LoggingConfig, SchemaRegistryConfig are not supported by kafka_esm; "
+        "  Bad.Events.E: OtherConfig, SchemaRegistryConfig are not supported by kafka_esm; "
         "remove it, or make it depend on a condition that is false here",
         "Worse.Events.E: not supported",
         "  Worse.Events.E: BatchSize is 0, not within 1 to 10000",
