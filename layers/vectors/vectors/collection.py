@@ -69,13 +69,13 @@ def ensure_collection(client: QdrantClient, settings: Settings) -> None:
     if layout != _LAYOUT:
         raise LayoutMismatchError(
             f"Collection {name!r} has layout {layout}, and this version reads and writes layout {_LAYOUT}. "
-            "Fill a new collection with `mesh reindex --into NAME`, then set QDRANT_COLLECTION to its name."
+            "Use another QDRANT_COLLECTION, and fill it with `mesh reindex`."
         )
     for key, wanted in settings.makes_vectors.items():
         if metadata.get(key) != wanted:
             raise ModelMismatchError(
                 f"Collection {name!r} holds embeddings of {key.upper()} {metadata.get(key)!r}, here it is "
-                f"{wanted!r}. Use that one, or another QDRANT_COLLECTION."
+                f"{wanted!r}. Use that one, or another QDRANT_COLLECTION (`mesh reindex --into`)."
             )
     for field, schema in _INDEXES.items():
         if field not in stored.payload_schema:
