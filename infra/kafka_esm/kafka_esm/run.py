@@ -93,6 +93,8 @@ def _log_mappings(mappings: Sequence[Mapping]) -> None:
         names = {"function": mapping.target.name, "topic": mapping.topic, "group": mapping.group}
         for note in mapping.notes:
             _LOG.info(note, extra=names)
+        for finding in mapping.findings:
+            _LOG.info("on AWS, %s", finding.message, extra=names)
         _LOG.info("mapping" if mapping.enabled else "mapping is not enabled: it is not polled", extra=names)
 
 

@@ -84,7 +84,7 @@ def _target(client: Any, function: str, timeouts: dict[str, int]) -> Target:
         timeouts.setdefault(function, _LONGEST_TIMEOUT)
     # By its name (and alias), as in the template's mappings: an emulator's ARNs may hold any account.
     name = ":".join(function.split(":")[6:]) if function.startswith("arn:") else function
-    return Target(name, timeouts[function])
+    return Target(name, timeouts[function], timeout_known=timeouts[function] != _LONGEST_TIMEOUT)
 
 
 def _as_sam(row: Mapping[str, Any]) -> dict[str, Any]:
