@@ -56,7 +56,7 @@ def find_mappings(client: Any, timeouts: dict[str, int] | None = None) -> list[F
 def _is_kafka(row: Mapping[str, Any]) -> bool:
     # A mapping of another source has that one's ARN: with neither, it was for Kafka and has lost it.
     arn = row.get("EventSourceArn")
-    return bool(row.get("SelfManagedEventSource")) or not arn or is_cluster(str(arn))
+    return bool(row.get("SelfManagedEventSource") or row.get("Topics")) or not arn or is_cluster(str(arn))
 
 
 def found_mapping(client: Any, row: Mapping[str, Any], timeouts: dict[str, int] | None = None) -> Found:

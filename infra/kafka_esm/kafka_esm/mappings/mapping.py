@@ -27,7 +27,8 @@ RETRIES_WITH_DESTINATION = 10
 # Lambda's default for MaximumPollers.
 DEFAULT_MAXIMUM_POLLERS = 200
 
-CLUSTER_ARN = re.compile(r"arn:[a-z-]+:kafka:[^:]*:[^:]*:(cluster|vpc-connection)/(?P<name>[^/]+).*")
+# The name of a cluster stands behind its kind; emulators' users have made up other forms.
+CLUSTER_ARN = re.compile(r"arn:[a-z-]+:kafka:[^:]*:[^:]*:[a-z-]+[/:](?P<name>[^/:]+).*")
 _SERVER = re.compile(r"[^\s:,/]+:\d{1,5}")
 _TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
 
