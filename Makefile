@@ -4,8 +4,8 @@ PYTHON ?= python3
 CYCLES ?= 10
 BIN := .venv/bin
 INSTALLED := .venv/.installed
-LANES := tests/integration/kafka_esm tests/apache_kafka tests/distributions tests/faults tests/iam tests/localstack tests/mesh tests/sam_local
-TYPED := infra layers tests/apache_kafka tests/bench tests/distributions tests/e2e tests/faults tests/mesh bootstrap.py
+LANES := tests/integration/kafka_esm tests/apache_kafka tests/distributions tests/embeddings tests/faults tests/iam tests/localstack tests/mesh tests/sam_local
+TYPED := infra layers tests/apache_kafka tests/bench tests/distributions tests/e2e tests/embeddings tests/faults tests/mesh bootstrap.py
 # Both processors: one worker has the mesh that the end-to-end tests share, the other the rest.
 PARALLEL := -n 2 --durations 20
 # Lanes run side by side, each with a memory of what failed: AGAIN=--last-failed runs that alone.
@@ -50,6 +50,11 @@ test-wheels: $(INSTALLED) ## each distribution's wheel alone in a new environmen
 .PHONY: test-faults
 test-faults: $(INSTALLED) ## let every part of a mesh fail under load, and count what became of its users
 	$(PYTEST) tests/faults
+
+.PHONY: test-embeddings
+test-embeddings: $(INSTALLED) ## a mesh whose embeddings come from a real server of OpenAI's /embeddings, which is killed and frozen
+	$(PYTEST) tests/embeddings
+	MESH_EMBEDDINGS=multilingual $(PYTEST) tests/e2e/test_journey.py
 
 .PHONY: test-kafka
 test-kafka: $(INSTALLED) ## a mesh on Apache Kafka, by SCRAM over TLS: faults and credentials (wants Java 17 and Maven)

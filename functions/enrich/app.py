@@ -1,8 +1,8 @@
 """Kafka topic `user.events` to Qdrant: each user is searchable as it is now, and whoever is erased is not."""
 
 import time
-from collections.abc import Iterable, Sequence
-from functools import cache
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache, partial
 from typing import Any
 
 import boto3
@@ -17,10 +17,12 @@ from users.invocation import batch, is_warm_up
 from users.order import Good, who
 from users.received import Received
 from users.settings import StoreSettings
-from vectors.embedder import embed, open_model
+from vectors.embedding import open_embedder
 from vectors.errors import UnavailableError
 from vectors.index import Change, Entry, Marker, user_index
 from vectors.settings import settings
+from vectors.steps.run import run
+from vectors.steps.step import Failed, Person
 
 logger = Logger()
 metrics = Metrics()
@@ -41,9 +43,12 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> None:
     unindexed: list[Poison] = []
     if good:
         # Before the batch counts as begun: what fails here is no record's fault.
-        open_model()
+        open_embedder()
         user_index()
-        unindexed = attempts().process(good, index, context.get_remaining_time_in_millis, UnavailableError)
+        millis_left = context.get_remaining_time_in_millis
+        unindexed = attempts().process(
+            good, partial(index, millis_left=millis_left), millis_left, UnavailableError
+        )
     dead_letters.send(poison)
     metrics.add_metric("DeadLetters", MetricUnit.Count, len(poison) + len(unindexed))
 
@@ -72,25 +77,31 @@ def sorted_out(records: Iterable[Received]) -> tuple[list[Good], list[Poison]]:
     return good, poison
 
 
-def index(good: Sequence[Good]) -> list[Poison]:
-    """Take what is news, with one embedding call and one upsert; return the records that Qdrant refuses."""
+def index(good: Sequence[Good], millis_left: Callable[[], int]) -> list[Poison]:
+    """Take what is news, with one run of the steps and one upsert; return the records that cannot be."""
     known = user_index().versions({who(event) for _, event in good})
     news = order.news(good, known)
-    refused = user_index().write(changes([event for _, event in news])) if news else []
+    made = changes([event for _, event in news], millis_left)
+    lost = {
+        place: PoisonRecordError(Reason.STEP_FAILED, change.why)
+        for place, change in enumerate(made)
+        if isinstance(change, Failed)
+    }
+    left = {place: change for place, change in enumerate(made) if not isinstance(change, Failed)}
+    refused = user_index().write(list(left.values())) if left else []
+    for place in map(list(left).__getitem__, refused):
+        lost[place] = PoisonRecordError(Reason.REFUSED, "the vector store refuses the user")
     repeat(order.outlived(good, known))
-    count(
-        [event for place, (_, event) in enumerate(news) if place not in refused], late=len(good) - len(news)
-    )
-    error = PoisonRecordError(Reason.REFUSED, "the vector store refuses the user")
-    return [Poison(news[position][0], error) for position in refused]
+    count([event for place, (_, event) in enumerate(news) if place not in lost], late=len(good) - len(news))
+    return [Poison(news[place][0], error) for place, error in lost.items()]
 
 
-def changes(events: Sequence[UserEvent]) -> list[Change]:
+def changes(events: Sequence[UserEvent], millis_left: Callable[[], int]) -> list[Change | Failed]:
     """Return what events make of the index, in their order."""
-    vectors = iter(embed([text_of(event) for event in events if isinstance(event, UserChanged)]))
+    people = iter(run([person(event) for event in events if isinstance(event, UserChanged)], millis_left))
     now_ms = time.time_ns() // 1_000_000
     return [
-        entry(event, next(vectors))
+        entry(next(people), event.version)
         if isinstance(event, UserChanged)
         else Marker(event.tenant_id, event.id, event.version, now_ms)
         for event in events
@@ -116,11 +127,22 @@ def count(taken: Sequence[UserEvent], late: int) -> None:
     logger.info("batch indexed", users=changed, erased=len(taken) - changed, late=late)
 
 
-def text_of(user: UserChanged) -> str:
-    """Return what is embedded: who the user is, in a sentence."""
-    return f"{user.name}. {user.profile}".strip()
+def person(user: UserChanged) -> Person:
+    """Return a user as the steps are given it."""
+    return Person(user.tenant_id, user.id, user.email, user.name, user.profile)
 
 
-def entry(user: UserChanged, vector: list[float]) -> Entry:
-    """Return the index entry of a user."""
-    return Entry(user.tenant_id, user.id, user.email, user.name, user.profile, vector, user.version)
+def entry(person: Person | Failed, version: int) -> Entry | Failed:
+    """Return the index entry of whom all steps have taken."""
+    if isinstance(person, Failed):
+        return person
+    return Entry(
+        person.tenant_id,
+        person.user_id,
+        person.email,
+        person.name,
+        person.profile,
+        list(person.vectors),
+        version,
+        person.added,
+    )

@@ -1,6 +1,6 @@
-"""GET /ai/users/search: the users of the caller's tenant whose name and profile are nearest in meaning."""
+"""GET /ai/users/search: the users of the caller's tenant, found by meaning and by words."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
@@ -12,16 +12,21 @@ from tenant_auth.app import create_app, serve
 from tenant_auth.caller import CurrentCaller
 from tenant_auth.parameters import AS_INTEGER
 from tenant_auth.problems import answer, responses
-from vectors.embedder import embed
-from vectors.errors import UnavailableError
+from vectors.embedding import embed_query
+from vectors.errors import InvalidCursorError, QueryRefusedError, UnavailableError
 from vectors.index import user_index
 from vectors.query import WORDS, with_words
+from vectors.ranking import Mode, Search
 
 logger = Logger()
 metrics = Metrics()
 app = create_app(
     "search",
-    problems={UnavailableError: answer(503, "The search cannot be answered now. Please try again.")},
+    problems={
+        InvalidCursorError: answer(422, pointer="query.cursor"),
+        UnavailableError: answer(503, "The search cannot be answered now. Please try again."),
+        QueryRefusedError: answer(422, "This text cannot be searched for by meaning.", "query.query"),
+    },
 )
 
 
@@ -30,13 +35,15 @@ class _Answer(BaseModel):
 
 
 class Result(_Answer):
-    """A user and the cosine similarity of the query to it, at most 1."""
+    """A user, what found it, and the cosine similarity of the query to it; null with mode=words."""
 
     user_id: int
     email: str
     name: str
     profile: str
-    score: float
+    score: float | None
+    matched: list[Literal["meaning", "name", "email", "profile"]]
+    topics: list[str]
 
 
 class SearchResults(_Answer):
@@ -45,6 +52,7 @@ class SearchResults(_Answer):
     tenant_id: str
     query: str
     results: list[Result]
+    next_cursor: str | None
 
 
 @app.get("/ai/users/search", responses=responses(401, 422, 429, 503))
@@ -56,13 +64,25 @@ def search(
         AfterValidator(with_words),
     ],
     limit: Annotated[int, Query(ge=1, le=50), AS_INTEGER] = 5,
+    cursor: Annotated[str | None, Query(max_length=256)] = None,
+    min_score: Annotated[float | None, Query(alias="minScore", ge=-1, le=1)] = None,
+    mode: Mode = "hybrid",
+    topic: Annotated[str | None, Query(min_length=1, max_length=50)] = None,
 ) -> SearchResults:
-    """Find the users of the caller's tenant that a sentence describes."""
-    [vector] = embed([query])
-    hits = user_index().search(caller.tenant_id, vector, limit)
+    """Find the users of the caller's tenant that a sentence describes, or who have the words of the query.
+
+    A name, a part of one, an address or a rare word finds whoever has it, also with a letter wrong and
+    without accents. `minScore` leaves out whom only the meaning found, with a score below it.
+    """
+    vector = None if mode == "words" else embed_query(query)
+    asked = Search(query, mode, min_score, topic)
+    page = user_index().search(caller.tenant_id, asked, vector, limit, cursor)
     metrics.add_metric("Searches", MetricUnit.Count, 1)
     return SearchResults(
-        tenant_id=caller.tenant_id, query=query, results=[Result(**hit._asdict()) for hit in hits]
+        tenant_id=caller.tenant_id,
+        query=query,
+        results=[Result(**hit._asdict()) for hit in page.hits],
+        next_cursor=page.next_cursor,
     )
 
 

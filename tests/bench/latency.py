@@ -42,15 +42,12 @@ def milliseconds(work: Callable[[], object], rounds: int = ROUNDS) -> list[float
 
 def local_embedder(values: dict[str, str]) -> Callable[[str], list[float]]:
     """Return the deployed embedder, in this process."""
-    os.environ |= {
-        "QDRANT_URL": values["QdrantUrl"],
-        "EMBEDDING_MODEL": values["EmbeddingModel"],
-        "EMBEDDING_MODEL_PATH": str(paths.BUILD / "VectorsLayer" / "python" / values["EmbeddingModelPath"]),
-        "EMBEDDING_DIMENSION": values["EmbeddingDimension"],
+    os.environ |= template_parameters.environment("SearchFunction", values) | {
+        "EMBEDDING_MODEL_PATH": str(paths.BUILD / "VectorsLayer" / "python" / values["EmbeddingModelPath"])
     }
-    from vectors.embedder import embed
+    from vectors.embedding import embed_query
 
-    return lambda text: embed([text])[0]
+    return embed_query
 
 
 def create_to_searchable(client: TenantClient) -> list[float]:

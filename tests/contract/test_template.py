@@ -17,6 +17,7 @@ from tenant_auth.settings import CorsSettings, RateLimitSettings, TenantRoleSett
 from tenant_auth.settings import Settings as AuthSettings
 from users.settings import AddressSettings, DeadLetterSettings, StoreSettings, UserEventsSettings
 from vectors.settings import Settings as VectorsSettings
+from vectors.steps.topics import TopicSettings
 
 from tests import sam
 
@@ -35,6 +36,7 @@ SETTINGS_OF: dict[str, type[BaseModel]] = {
     "users.dead_letters": DeadLetterSettings,
     "users.operator.bounds": DeadLetterSettings,
     "vectors.index": VectorsSettings,
+    "vectors.steps.topics": TopicSettings,
 }
 GIVEN_ADDRESSES = ["create_user", "import_users", "update_user"]  # users.model asks which it may take
 REQUIREMENTS = {
@@ -71,9 +73,17 @@ def statements_of(role: str) -> list[dict[str, Any]]:
         KafkaSecretArn=f"{arn}password",
         KafkaClientCertificateSecretArn=f"{arn}certificate",
         KafkaRootCaSecretArn=f"{arn}authority",
+        EmbeddingSecretArn=f"{arn}embedding",
         VpcSubnetIds="subnet-1,subnet-2",
     )
     return [statement for policy in policies for statement in policy["PolicyDocument"]["Statement"]]
+
+
+def secrets_of(role: str) -> set[str]:
+    """Return the names of the secrets that a role may read, and nothing else."""
+    secrets = [each for each in statements_of(role) if "secretsmanager" in str(each["Action"])]
+    assert {each["Action"] for each in secrets} <= {"secretsmanager:GetSecretValue"}
+    return {arn.rpartition(":")[2] for each in secrets for arn in as_list(each["Resource"])}
 
 
 def as_list(value: Any) -> list[Any]:
@@ -202,11 +212,13 @@ def test_producers_and_the_mapping_use_the_same_secrets() -> None:
     "role", [f"{each}Role" for each in (*PRODUCERS, "RelayEvents", "Enrich", "Reindex", "DeleteTenant")]
 )
 def test_who_speaks_to_kafka_may_read_its_secrets_and_no_others(role: str) -> None:
-    (secrets,) = [each for each in statements_of(role) if "secretsmanager" in each["Action"]]
-    assert secrets["Action"] == "secretsmanager:GetSecretValue"
-    names = {arn.rpartition(":")[2] for arn in secrets["Resource"]}
-    assert names == {"password", "certificate", "authority"}
-    assert "Policies" not in sam.resources(ROLE)["SearchRole"]
+    assert secrets_of(role) - {"embedding"} == {"password", "certificate", "authority"}
+
+
+def test_only_who_embeds_may_read_the_key_of_the_embedding_provider() -> None:
+    readers = {role for role in sam.resources(ROLE) if "embedding" in secrets_of(role)}
+    assert readers == {"EnrichRole", "SearchRole"}
+    assert secrets_of("SearchRole") == {"embedding"}
 
 
 def test_our_poller_reads_the_mapping_as_the_design_says() -> None:

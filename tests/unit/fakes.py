@@ -13,6 +13,7 @@ from botocore.exceptions import EndpointConnectionError
 from kafka.errors import KafkaConnectionError, KafkaTimeoutError
 from qdrant_client import QdrantClient, models
 from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedResponse
+from qdrant_client.local import payload_filters
 
 DIMENSION = 384
 
@@ -24,10 +25,13 @@ class Sent(NamedTuple):
     key: bytes | None
     value: bytes | None
     headers: list[tuple[str, bytes]]
+    partition: int | None = None  # as the sender wished
 
 
 class FakeKafka:
     """A broker: `producer` stands for the class KafkaProducer, `records` is what was acknowledged."""
+
+    partitions = 6
 
     def __init__(self) -> None:
         self.records: list[Sent] = []
@@ -53,11 +57,19 @@ class FakeProducer:
         self._kafka = kafka
 
     def send(
-        self, topic: str, value: bytes | None, key: bytes | None, headers: list[tuple[str, bytes]]
+        self,
+        topic: str,
+        value: bytes | None,
+        key: bytes | None,
+        headers: list[tuple[str, bytes]],
+        partition: int | None = None,
     ) -> "FakeAcknowledgement":
         if self._kafka.fails_to == "send":
             raise KafkaTimeoutError("no metadata")
-        return FakeAcknowledgement(self._kafka, Sent(topic, key, value, headers))
+        return FakeAcknowledgement(self._kafka, Sent(topic, key, value, headers, partition))
+
+    def partitions_for(self, topic: str) -> set[int]:
+        return set(range(self._kafka.partitions))
 
     def close(self, timeout: float) -> None:
         self.closed_with_timeout = timeout
@@ -74,6 +86,10 @@ class FakeAcknowledgement:
         if self._kafka.fails_to == "acknowledge" or self._record.key in self._kafka.refuses:
             raise KafkaTimeoutError(f"not within {timeout} s")
         self._kafka.records.append(self._record)
+
+
+# A text index of ours is split at blanks; the client in memory has no index, and splits at all but letters.
+payload_filters.unindexed_text_tokens = str.split
 
 
 class Request(NamedTuple):

@@ -29,6 +29,7 @@ errors = Console(stderr=True, soft_wrap=True, highlight=False)
 
 Result = TypeVar("Result")
 Emulator = Literal["ministack", "localstack"]
+Embeddings = Literal["local", "multilingual"]
 Broker = Literal["tansu", "apache-kafka", "apache-kafka-scram"]
 Port = Annotated[int | None, typer.Option(min=1, max=65535, help="Any free one unless given.")]
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -61,6 +62,14 @@ def up_command(
             "apache-kafka-scram also wants a password, over TLS. Kept until the mesh is down.",
         ),
     ] = None,
+    embeddings: Annotated[
+        Embeddings | None,
+        typer.Option(
+            envvar="MESH_EMBEDDINGS",
+            help="local, the layer's model, unless given; multilingual starts a server of OpenAI's "
+            "/embeddings with multilingual-e5-small. Kept until the mesh is down.",
+        ),
+    ] = None,
 ) -> None:
     """Build, start and deploy what is still to be built, started and deployed.
 
@@ -73,7 +82,9 @@ def up_command(
     check()
     ports, parameters = Ports(aws_port, kafka_port, qdrant_port), _parameters(parameter or [])
     with lock():
-        state = _with_progress(lambda progress: up(ports, parameters, progress, compose, emulator, broker))
+        state = _with_progress(
+            lambda progress: up(ports, parameters, progress, compose, emulator, broker, embeddings)
+        )
     if attach:
         _watch(state)
     else:

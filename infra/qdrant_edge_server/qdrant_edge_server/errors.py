@@ -1,6 +1,7 @@
 """Errors as the real server words them: status code and text."""
 
 import logging
+from collections import Counter
 from collections.abc import Collection
 from typing import Any
 
@@ -14,7 +15,16 @@ ENGINE_ERRORS = {
     "No point with id": (404, "Not found: {} found"),
     "Vector dimension error": (400, "Wrong input: {}"),
     "Not existing vector name error": (400, "Wrong input: {}"),
+    "Validation failed": (400, "Wrong input: {}"),
+    "Wrong usage of multi vectors": (400, "Wrong input: Conversion between multi and regular vectors failed"),
+    # All that the binding says of a formula that fails on a point; the real server names field and numbers.
+    "Operation cancelled": (
+        400,
+        "Wrong input: The formula cannot be computed for a point: a value is missing or of another type in "
+        "the payload and in the formula defaults, or an expression produced a non-finite number",
+    ),
 }
+UNREADABLE_FORMULA = "failed to parse formula: "
 
 
 class ApiError(Exception):
@@ -84,6 +94,8 @@ def as_api_error(error: Exception) -> ApiError:
     if isinstance(error, ValidationError):
         return format_error(_likeliest_problem(error))
     text = str(error).partition("\n")[0]
+    if text.startswith(UNREADABLE_FORMULA):
+        return wrong_input(text.removeprefix(UNREADABLE_FORMULA))
     # The JSON parser, and the engine's classes when given a value they cannot hold: a bad JSON path, an
     # integer of more than 64 bits, a time that is none.
     if isinstance(error, (ValueError, TypeError, OverflowError)):
@@ -96,7 +108,8 @@ def as_api_error(error: Exception) -> ApiError:
 
 
 def _likeliest_problem(error: ValidationError) -> str:
-    """Choose from the problems of all alternatives of a union the one that got furthest into the body."""
-    problems = error.errors(include_url=False, include_context=False, include_input=False)
-    problem: Any = max(problems, key=lambda p: len(p["loc"]))
+    """Choose from the problems of all alternatives of a union the deepest, in the one with the fewest."""
+    problems: list[Any] = error.errors(include_url=False, include_context=False, include_input=False)
+    beside = Counter(p["loc"][:-1] for p in problems)
+    problem = max(problems, key=lambda p: (len(p["loc"]), -beside[p["loc"][:-1]]))
     return f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}"

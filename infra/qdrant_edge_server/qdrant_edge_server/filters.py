@@ -13,7 +13,16 @@ from qdrant_client.http import models as m
 from qdrant_edge_server.errors import invalid, refuse_all_but, unsupported
 from qdrant_edge_server.ids import point_id
 
-FIELD_CONDITIONS = ("match", "range", "is_empty", "is_null")
+FIELD_CONDITIONS = (
+    "match",
+    "range",
+    "geo_bounding_box",
+    "geo_radius",
+    "geo_polygon",
+    "values_count",
+    "is_empty",
+    "is_null",
+)
 
 
 def to_filter(filter_: m.Filter) -> qe.Filter:
@@ -37,10 +46,11 @@ def to_filter_or_none(filter_: m.Filter | None) -> qe.Filter | None:
 def _conditions(clause: Sequence[m.Condition] | m.Condition | None) -> list[qe.ConditionType] | None:
     if clause is None:
         return None
-    return [_condition(c) for c in (clause if isinstance(clause, Sequence) else [clause])]
+    return [to_condition(c) for c in (clause if isinstance(clause, Sequence) else [clause])]
 
 
-def _condition(condition: m.Condition) -> qe.ConditionType:
+def to_condition(condition: m.Condition) -> qe.ConditionType:
+    """Translate a condition, refusing those that are not served."""
     match condition:
         case m.FieldCondition():
             return _field_condition(condition)
@@ -52,6 +62,10 @@ def _condition(condition: m.Condition) -> qe.ConditionType:
             return qe.IsEmptyCondition(condition.is_empty.key)
         case m.IsNullCondition():
             return qe.IsNullCondition(condition.is_null.key)
+        case m.HasVectorCondition():
+            return qe.HasVectorCondition(condition.has_vector)
+        case m.NestedCondition():
+            return qe.NestedCondition(condition.nested.key, to_filter(condition.nested.filter))
         case _:
             raise unsupported(type(condition).__name__)
 
@@ -64,23 +78,37 @@ def _field_condition(condition: m.FieldCondition) -> qe.FieldCondition:
         condition.key,
         match=_match(condition.match) if condition.match else None,
         range=_range(condition.range) if condition.range else None,
+        geo_bounding_box=_box(condition.geo_bounding_box) if condition.geo_bounding_box else None,
+        geo_radius=_circle(condition.geo_radius) if condition.geo_radius else None,
+        geo_polygon=_polygon(condition.geo_polygon) if condition.geo_polygon else None,
+        values_count=qe.ValuesCount(**dict(condition.values_count)) if condition.values_count else None,
         is_empty=condition.is_empty,
         is_null=condition.is_null,
     )
 
 
 def _match(match: m.Match) -> qe.MatchType:
-    if isinstance(match, m.MatchValue):
-        value: Any = match.value
-        if isinstance(value, bool):
-            # The binding takes Python's bool for an integer, which matches no boolean, but not numpy's.
-            value = numpy.bool_(value)
-        return qe.MatchValue(value)
-    if isinstance(match, m.MatchAny):
-        return qe.MatchAny(match.any)
-    if isinstance(match, m.MatchExcept):
-        return qe.MatchExcept(match.except_)
-    raise unsupported(type(match).__name__)
+    match match:
+        case m.MatchValue():
+            value: Any = match.value
+            if isinstance(value, bool):
+                # The binding takes Python's bool for an integer, which matches no boolean, but not numpy's.
+                value = numpy.bool_(value)
+            return qe.MatchValue(value)
+        case m.MatchAny():
+            return qe.MatchAny(match.any)
+        case m.MatchExcept():
+            return qe.MatchExcept(match.except_)
+        case m.MatchText():
+            return qe.MatchText(match.text)
+        case m.MatchTextAny():
+            return qe.MatchTextAny(match.text_any)
+        case m.MatchPhrase():
+            return qe.MatchPhrase(match.phrase)
+        case m.MatchPrefix():
+            return qe.MatchPrefix(match.prefix)
+        case m.MatchSubstring():
+            return qe.MatchSubstring(match.substring)
 
 
 def _range(bounds: m.RangeInterface) -> qe.RangeType:
@@ -88,3 +116,24 @@ def _range(bounds: m.RangeInterface) -> qe.RangeType:
         return qe.RangeFloat(gte=bounds.gte, gt=bounds.gt, lte=bounds.lte, lt=bounds.lt)
     times = {name: at.isoformat() for name, at in bounds if at is not None}
     return qe.RangeDateTime(**times)
+
+
+def to_geo_point(point: m.GeoPoint) -> qe.GeoPoint:
+    """Translate a place on earth."""
+    return qe.GeoPoint(point.lon, point.lat)
+
+
+def _box(box: m.GeoBoundingBox) -> qe.GeoBoundingBox:
+    return qe.GeoBoundingBox(to_geo_point(box.top_left), to_geo_point(box.bottom_right))
+
+
+def _circle(circle: m.GeoRadius) -> qe.GeoRadius:
+    return qe.GeoRadius(to_geo_point(circle.center), circle.radius)
+
+
+def _polygon(polygon: m.GeoPolygon) -> qe.GeoPolygon:
+    return qe.GeoPolygon(_line(polygon.exterior), [_line(hole) for hole in polygon.interiors or []])
+
+
+def _line(line: m.GeoLineString) -> list[qe.GeoPoint]:
+    return [to_geo_point(point) for point in line.points]

@@ -40,8 +40,26 @@ INDEX_TYPES = {
     "bool": (qe.PayloadSchemaType.Bool, qe.BoolIndexParams),
     "datetime": (qe.PayloadSchemaType.Datetime, qe.DatetimeIndexParams),
     "uuid": (qe.PayloadSchemaType.Uuid, qe.UuidIndexParams),
+    "geo": (qe.PayloadSchemaType.Geo, qe.GeoIndexParams),
+    "text": (qe.PayloadSchemaType.Text, qe.TextIndexParams),
 }
-INDEX_PARAMS = ("is_tenant", "is_principal", "lookup", "range", "on_disk", "enable_hnsw")
+INDEX_PARAMS = (
+    "is_tenant",
+    "is_principal",
+    "lookup",
+    "range",
+    "on_disk",
+    "enable_hnsw",
+    "prefix",
+    "tokenizer",
+    "min_token_len",
+    "max_token_len",
+    "lowercase",
+    "ascii_folding",
+    "phrase_matching",
+    "stopwords",
+    "stemmer",
+)
 
 
 def engine_config(config: m.CreateCollection) -> qe.EdgeConfig:
@@ -50,7 +68,7 @@ def engine_config(config: m.CreateCollection) -> qe.EdgeConfig:
     vectors = config.vectors
     if not isinstance(vectors, m.VectorParams):
         raise unsupported("a collection with named vectors" if vectors else "a collection without vectors")
-    refuse_all_but(("size", "distance", "on_disk"), vectors)
+    refuse_all_but(("size", "distance", "on_disk", "multivector_config"), vectors)
     if not 1 <= vectors.size <= MAX_DIMENSIONS:
         raise invalid("vectors.size", f"value {vectors.size} invalid, must be from 1 to {MAX_DIMENSIONS}")
     return qe.EdgeConfig(
@@ -58,6 +76,9 @@ def engine_config(config: m.CreateCollection) -> qe.EdgeConfig:
             size=vectors.size,
             distance=getattr(qe.Distance, vectors.distance.value),
             on_disk=vectors.on_disk,
+            multivector_config=qe.MultiVectorConfig(qe.MultiVectorComparator.MaxSim)
+            if vectors.multivector_config
+            else None,
         ),
         on_disk_payload=config.on_disk_payload,
     )
@@ -85,13 +106,11 @@ def create_index(body: m.CreateFieldIndex) -> qe.UpdateOperation:
     if schema is None:
         raise bad_request("Can't auto-detect payload type, please specify `field_schema` in the request")
     name = schema.value if isinstance(schema, m.PayloadSchemaType) else schema.type.value
-    if name not in INDEX_TYPES:
-        raise unsupported(f"a payload index of type {name}")
     plain, with_params = INDEX_TYPES[name]
     if isinstance(schema, m.PayloadSchemaType):
         return qe.UpdateOperation.create_field_index(body.field_name, plain)
     refuse_all_but(("type", *INDEX_PARAMS), schema)
-    params = schema.model_dump(include=set(INDEX_PARAMS), exclude_none=True)
+    params = {param: _to_engine(value) for param, value in schema if param != "type" and value is not None}
     return qe.UpdateOperation.create_field_index(body.field_name, with_params(**params))
 
 
@@ -127,9 +146,42 @@ def _index_info(index: Any) -> Json:
     shown: Json = {"data_type": name, "points": index.points}
     if index.params is not None:
         params = {param: getattr(index.params, param, None) for param in INDEX_PARAMS}
-        given = {param: value for param, value in params.items() if value is not None}
+        given = {param: _from_engine(value) for param, value in params.items() if value is not None}
         shown["params"] = {"type": name, **given}
     return shown
+
+
+def _to_engine(param: Any) -> Any:
+    match param:
+        case m.TokenizerType():
+            return getattr(qe.TokenizerType, param.value.title())
+        case m.Language():
+            return getattr(qe.Language, param.value.title())
+        case m.StopwordsSet():
+            languages = {_to_engine(language) for language in param.languages or []}
+            return qe.StopwordsSet(languages or None, set(param.custom or []) or None)
+        case m.SnowballParams():
+            return qe.SnowballParams(getattr(qe.SnowballLanguage, param.language.value.title()))
+        case m.DisabledStemmerParams():
+            return qe.DisabledStemmer()
+        case _:
+            return param
+
+
+def _from_engine(param: Any) -> Any:
+    match param:
+        case bool() | int():
+            return param
+        case qe.StopwordsSet():
+            languages = sorted(map(_from_engine, param.languages or []))
+            shown = {"languages": languages, "custom": sorted(param.custom or [])}
+            return {part: words for part, words in shown.items() if words}
+        case qe.SnowballParams():
+            return {"type": "snowball", "language": _from_engine(param.language)}
+        case qe.DisabledStemmer():
+            return {"type": "none"}
+        case _:  # an enumeration's value
+            return str(param).rpartition(".")[2].lower()
 
 
 def _given(model: BaseModel | Any) -> Json:

@@ -3,7 +3,6 @@
 # qdrant_edge's type aliases exist for the type checker only.
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
@@ -14,6 +13,7 @@ from qdrant_client.http import models as m
 from qdrant_edge_server.errors import ApiError, bad_request, format_error, refuse_all_but, unsupported
 from qdrant_edge_server.filters import to_filter, to_filter_or_none
 from qdrant_edge_server.ids import point_id
+from qdrant_edge_server.vectors import to_vector, to_vector_or_none
 
 UPDATE_MODES = {
     m.UpdateMode.UPSERT: qe.UpdateMode.Upsert,
@@ -29,7 +29,10 @@ def upsert(body: m.PointInsertOperations) -> qe.UpdateOperation:
         points = _points_of_batch(body.batch)
     else:
         refuse_all_but(("points", "update_filter", "update_mode"), body)
-        points = [qe.Point(point_id(p.id), _vector_or_none(p.vector), p.payload) for p in body.points]
+        points = [
+            qe.Point(point_id(p.id), to_vector_or_none(p.vector, f"points[{i}].vector"), p.payload)
+            for i, p in enumerate(body.points)
+        ]
     if not points:
         raise _empty()
     return qe.UpdateOperation.upsert_points(
@@ -64,31 +67,13 @@ def clear_payload(body: m.PointsSelector) -> qe.UpdateOperation:
     return _on_selected("clear_payload", body)
 
 
-def dense_vector(vector: object) -> list[float]:
-    """Check that a vector is a plain list of numbers: the only kind served."""
-    if not isinstance(vector, list):
-        kind = "a named vector" if isinstance(vector, dict) else type(vector).__name__
-        raise unsupported(f"{kind} as a vector")
-    if vector and isinstance(vector[0], list):
-        raise unsupported("a multivector")
-    if not math.isfinite(sum(vector)):
-        # JSON knows no infinity, but 1e999 is read as one; such a point could never be found.
-        raise format_error("number out of range")
-    return vector
-
-
-def _vector_or_none(vector: object) -> qe.Vector:
-    """Check a point's vector; `{}`, no vector by name, is for a point that has none."""
-    return {} if vector == {} else dense_vector(vector)
-
-
 def _points_of_batch(batch: m.Batch) -> list[qe.Point]:
     if isinstance(batch.vectors, dict):
         raise unsupported("a named vector as a vector")
     payloads: Sequence[m.Payload | None] = batch.payloads or [None] * len(batch.ids)
     try:
         return [
-            qe.Point(point_id(i), dense_vector(vector), payload)
+            qe.Point(point_id(i), to_vector(vector, "batch"), payload)
             for i, vector, payload in zip(batch.ids, batch.vectors, payloads, strict=True)
         ]
     except ValueError as error:

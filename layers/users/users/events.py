@@ -107,6 +107,7 @@ class Reason(StrEnum):
     TENANT_MISMATCH = "tenant-mismatch"  # key, ce_tenantid and value name more than one tenant
     ID_MISMATCH = "id-mismatch"  # the key names another user than the value
     REFUSED = "refused"  # a valid event that the vector store refuses
+    STEP_FAILED = "step-failed"  # a valid event of a user whom a step of the enrichment cannot take
     FATAL = "fatal"  # a valid event that has ended the function, alone and more than once
 
 
@@ -116,6 +117,10 @@ class PoisonRecordError(ValueError):
     def __init__(self, reason: Reason, message: str) -> None:
         super().__init__(message)
         self.reason = reason
+
+
+# A tombstone of nobody, for every partition: no tenant has a user with this id, which is beyond the last.
+HEARTBEAT = Record(f"event-mesh:{2**53}".encode(), None, [])
 
 
 def user_created(user: User, traceparent: str | None = None) -> Record:

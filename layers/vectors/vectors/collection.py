@@ -5,23 +5,30 @@ import re
 from qdrant_client import QdrantClient, models
 from qdrant_client.http.exceptions import UnexpectedResponse
 
-from vectors.errors import ModelMismatchError, ServerTooOldError
+from vectors.errors import LayoutMismatchError, ModelMismatchError, ServerTooOldError
 from vectors.settings import Settings
 
 TENANT_FIELD = "tenantId"
 USER_FIELD = "userId"
 DELETED_FROM_FIELD = "deletedFrom"
 DELETED_AT_FIELD = "deletedAt"
+TERMS_FIELD = "terms"
+TOPICS_FIELD = "topics"
 # Every field that points are chosen by: Qdrant's strict mode refuses others.
-_INDEXES: dict[str, models.KeywordIndexParams | models.IntegerIndexParams] = {
+_INDEXES: dict[str, models.KeywordIndexParams | models.IntegerIndexParams | models.TextIndexParams] = {
     TENANT_FIELD: models.KeywordIndexParams(type=models.KeywordIndexType.KEYWORD, is_tenant=True),
     USER_FIELD: models.IntegerIndexParams(type=models.IntegerIndexType.INTEGER, lookup=False, range=True),
     DELETED_FROM_FIELD: models.KeywordIndexParams(type=models.KeywordIndexType.KEYWORD),
     DELETED_AT_FIELD: models.IntegerIndexParams(
         type=models.IntegerIndexType.INTEGER, lookup=False, range=True
     ),
+    TERMS_FIELD: models.TextIndexParams(
+        type=models.TextIndexType.TEXT, tokenizer=models.TokenizerType.WHITESPACE, lowercase=False
+    ),
+    TOPICS_FIELD: models.KeywordIndexParams(type=models.KeywordIndexType.KEYWORD),
 }
-_MODEL_KEY = "embedding_model"
+_LAYOUT_KEY = "layout"
+_LAYOUT = 2  # 1, which collections did not name: one vector a user, and no words
 # With conditional updates. An older one ignores the condition, without a word, and takes old for new:
 # https://qdrant.tech/documentation/concepts/points/#conditional-updates
 _OLDEST_SERVER = (1, 16)
@@ -30,7 +37,8 @@ _OLDEST_SERVER = (1, 16)
 def ensure_collection(client: QdrantClient, settings: Settings) -> None:
     """Create the collection if it is not there, and the payload indexes that it lacks.
 
-    ModelMismatchError if it holds another model's embeddings, ServerTooOldError if Qdrant cannot keep order.
+    ModelMismatchError if it holds another model's embeddings, LayoutMismatchError if it is laid out for
+    another version of this layer, ServerTooOldError if Qdrant cannot keep order.
 
     One collection serves all tenants: no global graph (m=0), one graph per tenant (payload_m), and points of
     a tenant stored side by side (is_tenant). Source: https://qdrant.tech/documentation/guides/multiple-partitions/
@@ -42,21 +50,32 @@ def ensure_collection(client: QdrantClient, settings: Settings) -> None:
             client.create_collection(
                 name,
                 vectors_config=models.VectorParams(
-                    size=settings.embedding_dimension, distance=models.Distance.COSINE
+                    size=settings.embedding_dimension,
+                    distance=models.Distance.COSINE,
+                    multivector_config=models.MultiVectorConfig(
+                        comparator=models.MultiVectorComparator.MAX_SIM
+                    ),
                 ),
                 hnsw_config=models.HnswConfigDiff(m=0, payload_m=16),
-                metadata={_MODEL_KEY: settings.embedding_model},
+                metadata={**settings.makes_vectors, _LAYOUT_KEY: _LAYOUT},
             )
         except UnexpectedResponse as error:
             if error.status_code != 409:  # another environment was faster
                 raise
     stored = client.get_collection(name)
-    found = (stored.config.metadata or {}).get(_MODEL_KEY)
-    if found != settings.embedding_model:
-        raise ModelMismatchError(
-            f"Collection {name!r} holds embeddings of {found!r}, and EMBEDDING_MODEL is "
-            f"{settings.embedding_model!r}. Use that model, or another QDRANT_COLLECTION."
+    metadata = stored.config.metadata or {}
+    layout = metadata.get(_LAYOUT_KEY, 1)
+    if layout != _LAYOUT:
+        raise LayoutMismatchError(
+            f"Collection {name!r} has layout {layout}, and this version reads and writes layout {_LAYOUT}. "
+            "Fill a new collection with `mesh reindex --into NAME`, then set QDRANT_COLLECTION to its name."
         )
+    for key, wanted in settings.makes_vectors.items():
+        if metadata.get(key) != wanted:
+            raise ModelMismatchError(
+                f"Collection {name!r} holds embeddings of {key.upper()} {metadata.get(key)!r}, here it is "
+                f"{wanted!r}. Use that one, or another QDRANT_COLLECTION."
+            )
     for field, schema in _INDEXES.items():
         if field not in stored.payload_schema:
             client.create_payload_index(name, field, schema, wait=True)

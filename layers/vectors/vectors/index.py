@@ -1,4 +1,4 @@
-"""The users' embeddings. Only this module reads and writes points, and no person's without a tenant.
+"""The users in Qdrant. Only this module reads and writes points, and no person's without a tenant.
 
 A user is one point. Once deleted it is a marker: the same point with the version of the deletion, without
 vector and person, and without TENANT_FIELD, so that no read of a tenant sees it. It keeps events that come
@@ -6,8 +6,9 @@ late from bringing anybody back.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
+from types import MappingProxyType
 from typing import Any, NamedTuple
 from uuid import NAMESPACE_URL, UUID, uuid5
 
@@ -20,31 +21,38 @@ from vectors.collection import (
     DELETED_AT_FIELD,
     DELETED_FROM_FIELD,
     TENANT_FIELD,
+    TERMS_FIELD,
     USER_FIELD,
     ensure_collection,
 )
-from vectors.embedder import Vector
+from vectors.embedding.vector import Vector
 from vectors.errors import UnavailableError
+from vectors.pages import Page, Pages
+from vectors.ranking import Search
 from vectors.settings import settings
+from vectors.text.terms import terms_of
 
 _NAMESPACE = uuid5(NAMESPACE_URL, "event-mesh/user_embeddings")
 _VERSION_FIELD = "version"
 _PAGE = 1_000
-_TIED = 10_000  # a megabyte
-_DIGITS = 5  # of a score; beyond is noise: of single precision, and of the batch that a text was embedded in
 _REFUSED = (400, 413, 422)  # what is wrong with the points themselves: no other answer is to be expected
 
 
 class Entry(NamedTuple):
-    """A user of a tenant, as the index keeps it."""
+    """A user of a tenant, as the index keeps it.
+
+    The vectors are those of the texts that say who the user is; a search is as near as the nearest of them.
+    `added` goes into the point's payload: what steps of enrichment found out.
+    """
 
     tenant_id: str
     user_id: int
     email: str
     name: str
     profile: str
-    vector: Vector
+    vectors: list[Vector]
     version: int
+    added: Mapping[str, Any] = MappingProxyType({})
 
 
 class Marker(NamedTuple):
@@ -65,16 +73,6 @@ class Stored(NamedTuple):
 
     version: int
     deleted: bool
-
-
-class Hit(NamedTuple):
-    """A user that a search found; the score is the cosine similarity, -1 to 1, to five digits."""
-
-    user_id: int
-    email: str
-    name: str
-    profile: str
-    score: float
 
 
 def point_id(tenant_id: str, user_id: int) -> UUID:
@@ -189,50 +187,18 @@ class UserIndex:
         except FAILURES as error:
             raise unavailable(error, "Qdrant did not count the embeddings.") from error
 
-    def search(self, tenant_id: str, vector: Vector, limit: int) -> list[Hit]:
-        """Return the tenant's users nearest to `vector`: best first, and of equal ones the oldest.
+    def search(
+        self, tenant_id: str, search: Search, vector: Vector | None, limit: int, cursor: str | None = None
+    ) -> Page:
+        """Return the tenant's users that a search finds: `vector` is that of its query, None for words alone.
 
-        The order is the same whatever the limit, unless more than _TIED users are equal to the last of them.
-        UnavailableError if Qdrant fails.
+        The order is the same whatever the limit, unless more than 10,000 users are equal to the last of them.
+        InvalidCursorError for a cursor that is not of this search, UnavailableError if Qdrant fails.
         """
         try:
-            found = self._nearest(_only(tenant_id), vector, limit + 1)
-            if len(found) > limit and _score(found[limit]) == _score(found[limit - 1]):
-                found = self._first_of_the_tied(tenant_id, vector, limit, _score(found[limit]))
+            return Pages(self._client, self._collection, tenant_id, search, vector).page(limit, cursor)
         except FAILURES as error:
             raise _failed(error, "Qdrant did not answer the search.") from error
-        return [_hit(point) for point in sorted(found, key=_rank)[:limit]]
-
-    def _first_of_the_tied(
-        self, tenant_id: str, vector: Vector, limit: int, score: float
-    ) -> list[models.ScoredPoint]:
-        """Return the best points, where those of `score` go on beyond the limit: of them, Qdrant gives any.
-
-        So all of them are ranked by their ids, whose size no tenant chooses, and then the best are read.
-        """
-        worse = score - 10**-_DIGITS
-        tied = self._nearest(_only(tenant_id), vector, _TIED, better_than=worse, payload=[USER_FIELD])
-        best = [point.id for point in sorted(tied, key=_rank)[:limit]]
-        return self._nearest(_only(tenant_id, models.HasIdCondition(has_id=best)), vector, limit)
-
-    def _nearest(
-        self,
-        whom: models.Filter,
-        vector: Vector,
-        limit: int,
-        *,
-        better_than: float | None = None,
-        payload: list[str] | bool = True,
-    ) -> list[models.ScoredPoint]:
-        return self._client.query_points(
-            self._collection,
-            query=vector,
-            query_filter=whom,
-            limit=limit,
-            score_threshold=better_than,
-            search_params=models.SearchParams(exact=True) if better_than is not None else None,
-            with_payload=payload,
-        ).points
 
 
 @cache
@@ -241,7 +207,8 @@ def user_index() -> UserIndex:
 
     That is done once, and again after a failure: it may be a new, empty Qdrant that answers then.
     Raises UnavailableError if Qdrant does not answer, ModelMismatchError if the collection holds the
-    embeddings of another model, ServerTooOldError. None is remembered: the next call tries again.
+    embeddings of another model, LayoutMismatchError, ServerTooOldError. None is remembered: the next call
+    tries again.
     """
     client = connect(settings())
     try:
@@ -260,12 +227,14 @@ def _point(change: Change) -> models.PointStruct:
     who = {"key": _key(change.tenant_id, change.user_id), USER_FIELD: change.user_id}
     match change:
         case Entry():
-            vector: Vector | dict[str, Vector] = change.vector
+            vector: list[Vector] | dict[str, list[Vector]] = change.vectors
             rest: dict[str, Any] = {
+                **change.added,
                 TENANT_FIELD: change.tenant_id,
                 "email": change.email,
                 "name": change.name,
                 "profile": change.profile,
+                TERMS_FIELD: " ".join(terms_of(change.name, change.email, change.profile).all()),
             }
         case Marker():
             vector = {}
@@ -315,20 +284,6 @@ def _only(tenant_id: str, *more: models.Condition) -> models.Filter:
     """Every read carries exactly one tenant: a graph that spans tenants does not exist."""
     tenant = models.FieldCondition(key=TENANT_FIELD, match=models.MatchValue(value=tenant_id))
     return models.Filter(must=[tenant, *more])
-
-
-def _rank(point: models.ScoredPoint) -> tuple[float, int]:
-    """Return what points are sorted by; Qdrant has equal ones in any order, another one in each answer."""
-    return -_score(point), (point.payload or {})[USER_FIELD]
-
-
-def _score(point: models.ScoredPoint) -> float:
-    return round(point.score, _DIGITS)
-
-
-def _hit(point: models.ScoredPoint) -> Hit:
-    payload: dict[str, Any] = point.payload or {}
-    return Hit(payload[USER_FIELD], payload["email"], payload["name"], payload["profile"], _score(point))
 
 
 def _failed(error: Exception, said: str) -> UnavailableError:

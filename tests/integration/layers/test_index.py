@@ -12,8 +12,10 @@ from mesh import components, process
 from qdrant_client import QdrantClient, models
 from vectors import index
 from vectors.collection import ensure_collection
-from vectors.errors import ModelMismatchError, UnavailableError
+from vectors.errors import LayoutMismatchError, ModelMismatchError, UnavailableError
 from vectors.index import Entry, Marker, Stored, UserIndex, point_id
+from vectors.pages import Hit
+from vectors.ranking import Search
 from vectors.settings import Settings, settings
 
 
@@ -21,8 +23,13 @@ def vector(hot: int) -> list[float]:
     return [1.0 if position == hot else 0.0 for position in range(8)]
 
 
+def found(users: UserIndex, tenant: str, limit: int) -> list[Hit]:
+    """Return the users nearest to a vector."""
+    return users.search(tenant, Search("someone", "meaning"), vector(0), limit).hits
+
+
 def entry(tenant: str, user_id: int, hot: int, name: str = "Someone") -> Entry:
-    return Entry(tenant, user_id, f"{user_id}@x.dev", name, "", vector(hot), 1)
+    return Entry(tenant, user_id, f"{user_id}@x.dev", name, "", [vector(hot)], 1)
 
 
 @pytest.fixture
@@ -44,7 +51,7 @@ def test_a_search_finds_the_nearest_of_its_tenant_only(environment: str) -> None
     users = index.user_index()
     users.write([entry("a", 1, hot=0), entry("a", 2, hot=1), entry("b", 1, hot=0), entry("b", 3, hot=0)])
 
-    hits = users.search("a", vector(0), 50)
+    hits = found(users, "a", 50)
 
     assert [hit.user_id for hit in hits] == [1, 2]
     assert math.isclose(hits[0].score, 1, abs_tol=1e-5)
@@ -55,7 +62,7 @@ def test_tenants_that_differ_little_find_their_own_only(environment: str) -> Non
     users = index.user_index()
     users.write([entry(tenant, 1, hot=0, name=tenant) for tenant in tenants])
 
-    assert [[hit.name for hit in users.search(tenant, vector(0), 50)] for tenant in tenants] == [
+    assert [[hit.name for hit in found(users, tenant, 50)] for tenant in tenants] == [
         [tenant] for tenant in tenants
     ]
     assert [users.count(tenant) for tenant in tenants] == [1] * len(tenants)
@@ -68,7 +75,7 @@ def test_users_that_are_equal_come_in_the_order_of_their_ids_whatever_the_limit(
     even, odd = list(range(2, 61, 2)), list(range(1, 61, 2))
 
     for limit in [*range(1, 51)] * 2:
-        assert [hit.user_id for hit in users.search("a", vector(0), limit)] == [*even, *odd][:limit]
+        assert [hit.user_id for hit in found(users, "a", limit)] == [*even, *odd][:limit]
 
 
 def test_thousands_of_users_that_are_equal_are_ranked_whole(environment: str) -> None:
@@ -77,7 +84,7 @@ def test_thousands_of_users_that_are_equal_are_ranked_whole(environment: str) ->
     for start in range(0, len(ids), 1_000):
         users.write([entry("a", number, hot=0) for number in ids[start : start + 1_000]])
 
-    assert [hit.user_id for hit in users.search("a", vector(0), 3)] == [1, 2, 3]
+    assert [hit.user_id for hit in found(users, "a", 3)] == [1, 2, 3]
 
 
 def test_a_redelivered_batch_changes_nothing(environment: str, qdrant: str) -> None:
@@ -95,11 +102,11 @@ def test_a_redelivered_batch_changes_nothing(environment: str, qdrant: str) -> N
 def test_an_entry_that_qdrant_cannot_take_is_named_and_the_others_are_stored(environment: str) -> None:
     users = index.user_index()
     entries = [entry("a", number, hot=0) for number in range(1, 8)]
-    entries[4] = entries[4]._replace(vector=[1.0])
+    entries[4] = entries[4]._replace(vectors=[[1.0]])
 
     assert users.write(entries) == [4]
 
-    assert sorted(hit.user_id for hit in users.search("a", vector(0), 50)) == [1, 2, 3, 4, 6, 7]
+    assert sorted(hit.user_id for hit in found(users, "a", 50)) == [1, 2, 3, 4, 6, 7]
 
 
 def test_only_newer_versions_are_taken_each_users_own(environment: str) -> None:
@@ -108,9 +115,9 @@ def test_only_newer_versions_are_taken_each_users_own(environment: str) -> None:
 
     users.write([entry("a", number, hot=0, name="New")._replace(version=3) for number in range(1, 7)])
 
-    found = {hit.user_id: hit.name for hit in users.search("a", vector(0), 50)}
-    assert {number for number, name in found.items() if name == "New"} == {1, 2, 6}
-    assert set(found) == set(range(1, 7))
+    names = {hit.user_id: hit.name for hit in found(users, "a", 50)}
+    assert {number for number, name in names.items() if name == "New"} == {1, 2, 6}
+    assert set(names) == set(range(1, 7))
 
 
 def test_of_two_writers_at_once_the_newer_version_wins(environment: str) -> None:
@@ -130,7 +137,7 @@ def test_a_deletion_leaves_no_person_and_no_read_sees_it(environment: str, qdran
     users.write([Marker("a", 1, 2, deleted_at_ms=5), Marker("c", 7, 2, deleted_at_ms=5)])
     users.write([entry("a", 1, hot=0)])
 
-    assert [users.search(tenant, vector(0), 50) for tenant in ("a", "c")] == [[], []]
+    assert [found(users, tenant, 50) for tenant in ("a", "c")] == [[], []]
     assert [users.count(tenant) for tenant in ("a", "b", "c")] == [0, 1, 0]
     assert users.versions([("a", 1), ("c", 7)]) == {
         ("a", 1): Stored(2, deleted=True),
@@ -138,7 +145,7 @@ def test_a_deletion_leaves_no_person_and_no_read_sees_it(environment: str, qdran
     }
     client = QdrantClient(url=qdrant, limits=httpx.Limits())
     [point] = client.retrieve(environment, [str(point_id("a", 1))], with_vectors=True)
-    anybody = client.query_points(environment, query=vector(0), limit=50).points
+    anybody = client.query_points(environment, query=[vector(0)], limit=50).points
     client.close()
     assert (point.vector, point.payload) == (
         {},
@@ -158,28 +165,14 @@ def test_old_markers_are_removed_and_a_tenant_is_forgotten_with_its_markers(envi
     assert (users.count_all("a"), users.count_all("b")) == (0, 2)
 
 
-def test_a_collection_from_before_there_were_versions_stays_usable(environment: str, qdrant: str) -> None:
+def test_a_collection_of_an_older_layout_is_refused(environment: str, qdrant: str) -> None:
     old = QdrantClient(url=qdrant, limits=httpx.Limits())
     cosine = models.VectorParams(size=8, distance=models.Distance.COSINE)
     old.create_collection(environment, cosine, metadata={"embedding_model": "model-one"})
-    old.create_payload_index(environment, "tenantId", models.PayloadSchemaType.KEYWORD)
-    person = {"tenantId": "a", "email": "1@x.dev", "name": "Someone", "profile": ""}
-    old.upsert(
-        environment,
-        [
-            models.PointStruct(id=str(point_id("a", n)), vector=vector(0), payload={**person, "userId": n})
-            for n in (1, 2)
-        ],
-    )
-
-    users = index.user_index()
-    assert users.versions([("a", 1)]) == {("a", 1): Stored(0, deleted=False)}
-    users.write([entry("a", 1, hot=0, name="New"), Marker("a", 2, 2, deleted_at_ms=5)])
-
-    assert [hit.name for hit in users.search("a", vector(0), 50)] == ["New"]
-    fields = {"tenantId", "userId", "deletedFrom", "deletedAt"}
-    assert set(old.get_collection(environment).payload_schema) == fields
     old.close()
+
+    with pytest.raises(LayoutMismatchError, match="has layout 1"):
+        index.user_index()
 
 
 @pytest.mark.parametrize("text", ["\0", "\uffff", "\ue000", "\u202e", "\U0010ffff", " ", "x" * 1_000_000])
@@ -188,7 +181,7 @@ def test_no_text_that_the_contract_lets_pass_is_refused(environment: str, text: 
 
     assert index.user_index().write([strange]) == []
 
-    [hit] = index.user_index().search("a", vector(0), 5)
+    [hit] = found(index.user_index(), "a", 5)
     assert (hit.name, hit.email, hit.profile) == (text, text, text)
 
 
@@ -217,7 +210,7 @@ def test_a_lost_collection_is_made_again_after_one_failure(environment: str, qdr
 
     index.user_index().write([entry("a", 1, hot=0)])
 
-    assert [hit.user_id for hit in index.user_index().search("a", vector(0), 5)] == [1]
+    assert [hit.user_id for hit in found(index.user_index(), "a", 5)] == [1]
 
 
 def test_without_qdrant_it_says_unavailable(environment: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -244,6 +237,6 @@ def test_points_outlive_a_killed_server(environment: str, monkeypatch: pytest.Mo
     try:
         components.wait_ready(server)
         index.user_index.cache_clear()
-        assert len(index.user_index().search("a", vector(0), 50)) == 50
+        assert len(found(index.user_index(), "a", 50)) == 50
     finally:
         components.stop(server)

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from users.events import Record, user_created
 from users.model import NewUser, User, UserPatch
 from users.store import UserStore
+from vectors.ranking import Search
 
 from tests import sam
 from tests.kafka import delivered
@@ -28,6 +29,7 @@ __all__ = ["aws", "cold_start", "fresh_layers", "kafka"]
 pytestmark = pytest.mark.filterwarnings("ignore:No application metrics")  # Powertools, when a batch raises
 
 ANYBODY = bag_of_words("chef").tolist()
+SEARCH = Search("chef", "meaning")
 _numbers = count()
 
 
@@ -38,9 +40,9 @@ def enrich(
     function = cold_start("enrich")
     monkeypatch.setenv("QDRANT_URL", qdrant)
     monkeypatch.setenv("QDRANT_COLLECTION", f"order-{next(_numbers)}")
-    monkeypatch.setattr(function.module, "open_model", lambda: None)
+    monkeypatch.setattr("vectors.embedding.local.open_model", lambda: None)
     monkeypatch.setattr(
-        function.module, "embed", lambda texts: [bag_of_words(text).tolist() for text in texts]
+        "vectors.embedding.local.embed", lambda texts: [bag_of_words(text).tolist() for text in texts]
     )
     return function
 
@@ -110,7 +112,7 @@ class World:
         self.topic += records
         for start in range(0, len(records), size):
             self.enrich.invoke(delivered(*records[start : start + size]))
-        again = [Record(*sent[1:]) for sent in self.kafka.records]
+        again = [Record(sent.key, sent.value, sent.headers) for sent in self.kafka.records]
         assert {sent.topic for sent in self.kafka.records} <= {"user.events"}
         if again:
             self.deliver(again, size)
@@ -124,7 +126,10 @@ class World:
 
     def found(self) -> dict[str, set[tuple[Any, ...]]]:
         index = self.enrich.module.user_index()
-        return {tenant: {hit[:4] for hit in index.search(tenant, ANYBODY, 50)} for tenant in self.tenants}
+        return {
+            tenant: {hit[:4] for hit in index.search(tenant, SEARCH, ANYBODY, 50).hits}
+            for tenant in self.tenants
+        }
 
     def last(self) -> Iterator[bytes]:
         """Yield the type of the last event in the topic of everybody who is gone."""

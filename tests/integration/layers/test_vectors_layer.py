@@ -12,11 +12,11 @@ from mesh.deployment import build
 from tests import sam
 
 LAMBDA_LIMIT_BYTES = 262_144_000  # function and layers together, unzipped
-AIM_BYTES = 200 * 1024 * 1024
+FREE_BYTES = 20_000_000  # for what the next release of a package adds
 
 EMBED = """
 import json, sys
-from vectors.embedder import embed
+from vectors.embedding.local import embed
 texts = json.load(sys.stdin)
 together = embed(texts)
 alone = [embed([text])[0] for text in texts]
@@ -38,14 +38,14 @@ def layer(built: None) -> Path:
 
 
 @pytest.mark.parametrize("function", sorted(sam.functions()))
-def test_function_and_layers_fit_into_lambda(built: None, function: str) -> None:
+def test_function_and_layers_fit_into_lambda_with_room(built: None, function: str) -> None:
     template = build.built_template()["Resources"]
     name = "".join(part.capitalize() for part in function.split("_")) + "Function"
     layers = [layer["Ref"] for layer in template[name]["Properties"]["Layers"]]
 
     total = sum(size(paths.BUILD / folder) for folder in [name, *layers])
 
-    assert total < LAMBDA_LIMIT_BYTES
+    assert total <= LAMBDA_LIMIT_BYTES - FREE_BYTES
 
 
 def test_the_layer_alone_embeds_the_pinned_model(layer: Path) -> None:

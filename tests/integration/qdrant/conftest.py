@@ -95,3 +95,21 @@ def qdrant(server: Server) -> Iterator[QdrantClient]:
     client = server.client()
     yield client
     client.close()
+
+
+@pytest.fixture(scope="session", params=["edge server", "server at QDRANT_URL"])
+def candidate(request: pytest.FixtureRequest) -> Iterator[QdrantClient]:
+    if request.param == "edge server":
+        yield request.getfixturevalue("qdrant")
+        return
+    url = os.environ.get("QDRANT_URL")
+    if not url:
+        pytest.skip("QDRANT_URL is not set: no other server to compare with")
+    client = QdrantClient(url=url, api_key=os.environ.get("QDRANT_API_KEY"))
+    yield client
+    client.close()
+
+
+@pytest.fixture(scope="session")
+def reference() -> QdrantClient:
+    return QdrantClient(":memory:")

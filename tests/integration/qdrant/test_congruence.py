@@ -5,138 +5,34 @@ Each test runs the same operations on two clients and compares what they answer:
 test wants equal scores, it compares in the order of the ids.
 """
 
-import os
-import random
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
-from uuid import UUID, uuid4, uuid5
+from uuid import UUID, uuid5
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from qdrant_client import QdrantClient
 from qdrant_client import models as m
+
+from tests.integration.qdrant.pairs import (
+    Client,
+    NewPair,
+    Pair,
+    count,
+    field,
+    pages,
+    query,
+    retrieve,
+    scored,
+    stored,
+    vector,
+)
 
 pytestmark = pytest.mark.filterwarnings("ignore:Payload indexes have no effect in the local Qdrant")
 
-DIMENSIONS = 8
 TENANTS = UUID("6f2c1f6e-3b1d-5f4a-9a53-0d6c1c8f7e11")
 # Integers and UUIDs, to be listed in one order.
 IDS: list[int | str] = [*range(5), *sorted(str(uuid5(TENANTS, str(n))) for n in range(5))]
-
-Client = QdrantClient
-Operation = Callable[[Client, str], Any]
-
-
-@pytest.fixture(scope="session", params=["edge server", "server at QDRANT_URL"])
-def candidate(request: pytest.FixtureRequest) -> Iterator[Client]:
-    if request.param == "edge server":
-        yield request.getfixturevalue("qdrant")
-        return
-    url = os.environ.get("QDRANT_URL")
-    if not url:
-        pytest.skip("QDRANT_URL is not set: no other server to compare with")
-    client = QdrantClient(url=url, api_key=os.environ.get("QDRANT_API_KEY"))
-    yield client
-    client.close()
-
-
-@pytest.fixture(scope="session")
-def reference() -> Client:
-    return QdrantClient(":memory:")
-
-
-@dataclass
-class Pair:
-    """The same collection on two clients."""
-
-    reference: Client
-    candidate: Client
-    name: str
-
-    def both(self, operation: Operation) -> tuple[Any, Any]:
-        return operation(self.reference, self.name), operation(self.candidate, self.name)
-
-    def do(self, operation: Operation) -> None:
-        self.both(operation)
-
-    def same(self, operation: Operation) -> Any:
-        expected, got = self.both(operation)
-        assert got == nearly(expected)
-        return got
-
-
-@dataclass
-class NewPair:
-    """A pair with collections of its own, deleted at the end."""
-
-    reference: Client
-    candidate: Client
-    dimensions: int = DIMENSIONS
-
-    def __enter__(self) -> Pair:
-        self.pair = Pair(self.reference, self.candidate, f"congruence-{uuid4().hex}")
-        vectors = m.VectorParams(size=self.dimensions, distance=m.Distance.COSINE)
-        hnsw = m.HnswConfigDiff(m=0, payload_m=16)
-        tenant = m.KeywordIndexParams(type=m.KeywordIndexType.KEYWORD, is_tenant=True)
-        self.pair.do(lambda c, name: c.create_collection(name, vectors_config=vectors, hnsw_config=hnsw))
-        self.pair.do(lambda c, name: c.create_payload_index(name, "tenantId", tenant))
-        return self.pair
-
-    def __exit__(self, *_: object) -> None:
-        self.pair.do(lambda c, name: c.delete_collection(name))
-
-
-def vector(seed: int | str, dimensions: int = DIMENSIONS) -> list[float]:
-    source = random.Random(seed)
-    return [source.gauss(0, 1) for _ in range(dimensions)]
-
-
-# What an operation's answer comes down to
-
-
-def nearly(answer: Any) -> Any:
-    """Equal to the answer, give or take the last digits of its floats."""
-    if isinstance(answer, float):
-        return pytest.approx(answer, abs=1e-5)
-    if isinstance(answer, (list, tuple)):
-        return type(answer)(nearly(item) for item in answer)
-    return answer
-
-
-def scored(points: list[m.ScoredPoint]) -> Any:
-    return [(p.id, p.payload, p.score) for p in points]
-
-
-def stored(records: list[m.Record]) -> Any:
-    return [(r.id, r.payload, r.vector) for r in records]
-
-
-def count(where: m.Filter | None) -> Operation:
-    return lambda client, name: client.count(name, count_filter=where, exact=True).count
-
-
-def retrieve(ids: list[int | str]) -> Operation:
-    return lambda client, name: stored(client.retrieve(name, ids, with_vectors=True))
-
-
-def pages(where: m.Filter | None, limit: int) -> Operation:
-    def scroll(client: Client, name: str) -> Any:
-        listed, offset = [], None
-        while True:
-            records, offset = client.scroll(name, scroll_filter=where, limit=limit, offset=offset)
-            listed.append(stored(records))
-            if offset is None:
-                return listed
-
-    return scroll
-
-
-def query(target: Any, where: m.Filter | None = None, **options: Any) -> Operation:
-    return lambda client, name: scored(
-        client.query_points(name, query=target, query_filter=where, with_payload=True, **options).points
-    )
 
 
 # What hypothesis draws from
@@ -169,10 +65,6 @@ def without_nulls(payload: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in payload.items() if value is not None}
 
 
-def field(key: str, **condition: Any) -> m.FieldCondition:
-    return m.FieldCondition(key=key, **condition)
-
-
 conditions = st.one_of(
     tenants.map(lambda v: field("tenantId", match=m.MatchValue(value=v))),
     small_ints.map(lambda v: field("rank", match=m.MatchValue(value=v))),
@@ -186,6 +78,9 @@ conditions = st.one_of(
     st.tuples(small_ints, small_ints).map(lambda v: field("rank", range=m.Range(gte=v[0], lt=v[1]))),
     st.sampled_from([0.5, 1, 3]).map(lambda v: field("price", range=m.Range(gt=v))),
     st.sampled_from([0.5, 1, 3]).map(lambda v: field("price", range=m.Range(lte=v))),
+    words.map(lambda v: field("tags", match=m.MatchTextAny(text_any=f"{v} none"))),
+    words.map(lambda v: field("color", match=m.MatchPrefix(prefix=v[:2]))),
+    st.integers(0, 2).map(lambda v: field("tags", values_count=m.ValuesCount(gte=v))),
     some_ids.map(lambda v: m.HasIdCondition(has_id=v)),
     st.sampled_from(["rank", "tags", "nothing"]).map(
         lambda v: m.IsEmptyCondition(is_empty=m.PayloadField(key=v))

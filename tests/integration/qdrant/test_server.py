@@ -15,6 +15,7 @@ import pytest
 from qdrant_client import QdrantClient
 from qdrant_client import models as m
 from qdrant_client.common.version_check import is_compatible
+from qdrant_client.http.exceptions import UnexpectedResponse
 
 COLLECTION = "user_embeddings"
 DIMENSIONS = 384
@@ -216,6 +217,136 @@ BAD_BODIES = [
         422,
         "At least one field condition must be specified",
     ),
+    (
+        "POST",
+        "/points/query",
+        '{"query": {"fusion": "rrf"}}',
+        400,
+        "Wrong input: Validation failed: cannot apply Fusion without prefetches",
+    ),
+    (
+        "POST",
+        "/points/query",
+        '{"query": {"formula": "$score"}}',
+        400,
+        "Wrong input: Validation failed: cannot apply Formula without prefetches",
+    ),
+    ("POST", "/points/query", '{"prefetch": {}}', 400, "cannot have prefetches without a query"),
+    (
+        "POST",
+        "/points/query",
+        '{"query": {"rrf": {"weights": [1]}}, "prefetch": [{}, {}]}',
+        400,
+        "Wrong input: Validation failed: RRF weights length (1) does not match number of prefetches (2)",
+    ),
+    (
+        "POST",
+        "/points/query",
+        '{"query": {"rrf": {"k": 0}}, "prefetch": {}}',
+        422,
+        "[internal.query.rrf.k: value 0 invalid, must be 1 or larger]",
+    ),
+    (
+        "POST",
+        "/points/query",
+        '{"query": [1, 2, 3], "prefetch": [{}, {"prefetch": {"limit": 0}}]}',
+        422,
+        "[internal.prefetch[1].prefetch[0].limit: value 0 invalid, must be 1 or larger]",
+    ),
+    (
+        "POST",
+        "/points/query",
+        '{"query": [1, 2, 3], "prefetch": ' + '{"query": [1, 2, 3], "prefetch": ' * 64 + "{}" + "}" * 65,
+        400,
+        "Wrong input: Validation failed: prefetches depth 65 exceeds max depth 64",
+    ),
+    (
+        "POST",
+        "/points/query",
+        '{"query": {"formula": "$other"}, "prefetch": {"query": [1, 2, 3]}}',
+        400,
+        "Wrong input: Validation failed: failed to parse variable ID $other: Invalid reserved word: $other",
+    ),
+    (
+        "POST",
+        "/points/query",
+        '{"query": {"formula": {"max": []}}, "prefetch": {"query": [1, 2, 3]}}',
+        400,
+        "Wrong input: Validation failed: `max` needs at least one operand",
+    ),
+    (
+        "POST",
+        "/points/query",
+        '{"query": {"formula": {"lin_decay": {"x": 1, "midpoint": 2}}}, "prefetch": {"query": [1, 2, 3]}}',
+        400,
+        "Wrong input: Validation failed: Linear decay midpoint should be in the range [0.0, 1.0], got 2.",
+    ),
+    (
+        "POST",
+        "/points/query",
+        '{"query": {"formula": {"power": 1}}, "prefetch": {"query": [1, 2, 3]}}',
+        400,
+        "Format error in JSON body: ",
+    ),
+    (
+        "POST",
+        "/points/query",
+        '{"query": [[1, 2, 3], [1, 2]]}',
+        422,
+        "Validation error in JSON body: [internal.query.data: all vectors must have the same dimension, "
+        "found vector with dimension 2]",
+    ),
+    (
+        "POST",
+        "/points/query",
+        '{"query": [[1, 2, 3]]}',
+        400,
+        "Wrong input: Conversion between multi and regular vectors failed",
+    ),
+    (
+        "PUT",
+        "/points",
+        '{"points": [{"id": 1, "vector": [[1, 2, 3]]}]}',
+        400,
+        "Wrong input: Conversion between multi and regular vectors failed",
+    ),
+    (
+        "PUT",
+        "/points",
+        '{"points": [{"id": 1, "vector": {}}, {"id": 2, "vector": [[]]}]}',
+        422,
+        "Validation error in JSON body: [points[1].vector.data: all vectors must be non-empty]",
+    ),
+    (
+        "PUT",
+        "/points",
+        '{"batch": {"ids": [1, 2], "vectors": [[[1, 2, 3]], [[1, 2, 3], [1]]]}}',
+        422,
+        "Validation error in JSON body: [batch.data: all vectors must have the same dimension, "
+        "found vector with dimension 1]",
+    ),
+    ("PUT", "/points", '{"points": [{"id": 1, "vector": [[1, 1e999, 3]]}]}', 400, "number out of range"),
+    (
+        "POST",
+        "/points/count",
+        '{"filter": {"must": [{"key": "a", "values_count": {"gt": -1}}]}}',
+        400,
+        "Format error",
+    ),
+    (
+        "POST",
+        "/points/count",
+        '{"filter": {"must": [{"key": "a", "geo_radius": {"center": {"lon": 0, "lat": 91}, "radius": 1}}]}}',
+        400,
+        "Format error in JSON body: Wrong format of GeoPoint payload",
+    ),
+    (
+        "PUT",
+        "/index",
+        '{"field_name": "a", "field_schema": {"type": "text", "tokenizer": "x"}}',
+        400,
+        "tokenizer",
+    ),
     ("POST", "/points/payload", '{"payload": {"a": 1}}', 400, "Bad request: No filter or points provided"),
     (
         "POST",
@@ -249,6 +380,43 @@ def test_given_no_such_point_when_got_then_404(http: httpx.Client, name: str) ->
     )
 
 
+@pytest.mark.parametrize(
+    "formula",
+    [
+        "rank",
+        "color",
+        {"ln": 0.0},
+        {"div": {"left": 1.0, "right": 0.0}},
+        {"geo_distance": {"origin": {"lon": 0, "lat": 0}, "to": "color"}},
+    ],
+)
+def test_given_a_formula_that_fails_on_a_point_when_ranked_by_then_400_says_what_may_be_wrong(
+    qdrant: QdrantClient, http: httpx.Client, name: str, formula: Any
+) -> None:
+    qdrant.upsert(name, [m.PointStruct(id=1, vector=[1, 0, 0], payload={"color": "red"})])
+    body = {"query": {"formula": formula}, "prefetch": {"query": [1.0, 0.0, 0.0]}}
+    status, text = error_of(http.post(f"/collections/{name}/points/query", json=body))
+    assert status == 400
+    assert text.startswith("Wrong input: The formula cannot be computed for a point: ")
+
+
+def test_given_a_multivector_over_the_limit_when_upserted_then_422(http: httpx.Client, name: str) -> None:
+    body = {"points": [{"id": 1, "vector": [[1, 2, 3, 4]] * (256 * 1024)}]}
+    assert error_of(http.put(f"/collections/{name}/points", json=body)) == (
+        422,
+        "Validation error in JSON body: [points[0].vector.data: "
+        "Total size of all vectors (1048576) must be less than 1048576]",
+    )
+
+
+def test_given_a_point_without_a_vector_when_its_neighbours_are_searched_then_404(
+    qdrant: QdrantClient, http: httpx.Client, name: str
+) -> None:
+    qdrant.upsert(name, [m.PointStruct(id=1, vector={})])
+    answer = http.post(f"/collections/{name}/points/query", json={"query": 1})
+    assert error_of(answer) == (404, 'Not found: Vector with name "" for point not found')
+
+
 def test_given_a_body_over_the_limit_when_sent_then_400(http: httpx.Client, name: str) -> None:
     # Only announced, not sent: the server answers before it reads the body.
     head = f"PUT /collections/{name}/points HTTP/1.1\r\nHost: x\r\nContent-Length: 40000000\r\n\r\n"
@@ -272,11 +440,16 @@ UNSUPPORTED = [
     (
         "PUT",
         "/collections/new",
-        {"vectors": {"size": 3, "distance": "Dot", "multivector_config": {"comparator": "max_sim"}}},
-        "`multivector_config`",
+        {"vectors": {"size": 3, "distance": "Dot", "datatype": "uint8"}},
+        "`datatype`",
     ),
     ("PATCH", "/collections/{name}", {"params": {"replication_factor": 2}}, "`params`"),
-    ("PUT", "/collections/{name}/index", {"field_name": "a", "field_schema": "geo"}, "type geo"),
+    (
+        "PUT",
+        "/collections/{name}/index",
+        {"field_name": "a", "field_schema": {"type": "text", "scoring": True}},
+        "`scoring`",
+    ),
     ("PUT", "/collections/{name}/points", {"points": [{"id": 1, "vector": {"a": [1]}}]}, "named vector"),
     (
         "PUT",
@@ -284,12 +457,12 @@ UNSUPPORTED = [
         {"points": [{"id": 1, "vector": {"text": "hello", "model": "x"}}]},
         "Document",
     ),
-    ("POST", "/collections/{name}/points/query", {"query": {"fusion": "rrf"}}, "FusionQuery"),
+    ("POST", "/collections/{name}/points/query", {"query": {"sample": "random"}}, "SampleQuery"),
     (
         "POST",
         "/collections/{name}/points/query",
-        {"query": [1.0, 2.0, 3.0], "prefetch": {"query": [1.0, 2.0, 3.0]}},
-        "`prefetch`",
+        {"query": [1.0, 2.0, 3.0], "prefetch": {"query": 1, "lookup_from": {"collection": "other"}}},
+        "`lookup_from`",
     ),
     (
         "POST",
@@ -300,14 +473,8 @@ UNSUPPORTED = [
     (
         "POST",
         "/collections/{name}/points/count",
-        {"filter": {"must": [{"key": "a", "match": {"text": "b"}}]}},
-        "MatchText",
-    ),
-    (
-        "POST",
-        "/collections/{name}/points/count",
-        {"filter": {"must": [{"key": "a", "values_count": {"gt": 1}}]}},
-        "`values_count`",
+        {"filter": {"must": [{"slice": {"index": 0, "total": 2}}]}},
+        "SliceCondition",
     ),
     ("POST", "/collections/{name}/points/scroll", {"order_by": "a"}, "`order_by`"),
 ]
@@ -475,6 +642,48 @@ def test_given_acknowledged_updates_when_killed_then_a_restart_has_them_all(
 
     assert {r.id for r in client.scroll(COLLECTION, limit=1000)[0]} == expected
     assert client.count(COLLECTION, count_filter=of_tenant("tenant-b")).count == 200
+
+
+def test_given_a_text_index_and_multivectors_when_killed_then_a_restart_has_them_all(
+    start_server: Callable[..., Any],
+) -> None:
+    server = start_server()
+    client = server.client()
+    several = m.MultiVectorConfig(comparator=m.MultiVectorComparator.MAX_SIM)
+    client.create_collection(
+        "x",
+        vectors_config=m.VectorParams(size=3, distance=m.Distance.DOT, multivector_config=several),
+    )
+    words = m.TextIndexParams(type=m.TextIndexType.TEXT, tokenizer=m.TokenizerType.WHITESPACE)
+    client.create_payload_index("x", "terms", words)
+
+    def upsert(ids: range, word: str) -> None:
+        for n in ids:
+            vectors = [[n, 0, 0], [0, n, 0]][: 1 + n % 2]
+            point = m.PointStruct(id=n, vector=vectors, payload={"terms": f"every {word}{n}"})
+            client.upsert("x", [point], wait=False)
+
+    upsert(range(100), "old")
+    with pytest.raises(UnexpectedResponse, match="Vector dimension error"):
+        client.upsert("x", [m.PointStruct(id=1, vector=[[1, 2]])])  # in the log, to be refused again
+    upsert(range(50), "new")
+    client.delete("x", [99])
+    assert server.stop(signal.SIGKILL) == -signal.SIGKILL
+
+    client = start_server().client()
+
+    def found(**match: str) -> list[int]:
+        condition = m.FieldCondition(key="terms", match=m.MatchTextAny(**match))
+        return [int(r.id) for r in client.scroll("x", m.Filter(must=[condition]), limit=200)[0]]
+
+    assert found(text_any="every") == [*range(99)]
+    assert found(text_any="new7 old7 old70 new70") == [7, 70]
+    best = client.query_points("x", query=[[1, 0, 0], [0, 1, 0]], limit=2).points
+    assert [(p.id, p.score) for p in best] == [(97, 194.0), (95, 190.0)]
+    info = client.get_collection("x")
+    assert info.payload_schema["terms"].params == words
+    assert isinstance(info.config.params.vectors, m.VectorParams)
+    assert info.config.params.vectors.multivector_config == several
 
 
 def test_given_an_api_key_when_called_without_it_then_401_except_for_health(

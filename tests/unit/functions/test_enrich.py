@@ -2,6 +2,8 @@
 
 import json
 import sys
+from collections.abc import Sequence
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -41,7 +43,9 @@ def test_given_two_partitions_when_enriched_then_each_user_is_a_point_of_its_ten
     enrich: Function, qdrant: FakeQdrant
 ) -> None:
     enrich.invoke(TWO_PARTITIONS)
-    assert qdrant.payloads(COLLECTION) == {
+    points = qdrant.payloads(COLLECTION)
+    assert all("dev" in point.pop("terms").split() for point in points.values())
+    assert points == {
         "32df8716-7dd9-55ea-8553-bdc7c80d0eb7": {
             "key": "tenant-a:123",
             "tenantId": "tenant-a",
@@ -49,6 +53,7 @@ def test_given_two_partitions_when_enriched_then_each_user_is_a_point_of_its_ten
             "email": "alice@tenant-a.dev",
             "name": "Alice Chen",
             "profile": "machine learning engineer",
+            "topics": [],
             "version": 1,
         },
         "cb5044f7-27a0-5579-9a61-8188717da3d8": {
@@ -58,6 +63,7 @@ def test_given_two_partitions_when_enriched_then_each_user_is_a_point_of_its_ten
             "email": "bob@tenant-b.dev",
             "name": "Bob Okafor",
             "profile": "pastry chef",
+            "topics": [],
             "version": 1,
         },
         "ca560dff-9d7b-5aca-a6a1-4a09af3f9613": {
@@ -67,6 +73,7 @@ def test_given_two_partitions_when_enriched_then_each_user_is_a_point_of_its_ten
             "email": "zoë@tenant-a.dev",
             "name": "Zoë Müller",
             "profile": "Kinderärztin · pediatric nurse",
+            "topics": [],
             "version": 1,
         },
     }
@@ -76,7 +83,8 @@ def test_given_a_batch_when_enriched_then_it_is_one_embedding_call_and_one_upser
     enrich: Function, qdrant: FakeQdrant, model: FakeModel
 ) -> None:
     enrich.invoke(TWO_PARTITIONS)
-    (texts,) = model.calls
+    texts, labels = model.calls
+    assert "software" in labels
     assert set(texts) == {
         "Alice Chen. machine learning engineer",
         "Bob Okafor. pastry chef",
@@ -181,6 +189,30 @@ def test_given_qdrant_refuses_one_user_when_enriched_then_it_is_a_dead_letter_an
     assert {point["name"] for point in qdrant.payloads(COLLECTION).values()} == {"Alice Chen", "Zoë Müller"}
     (letter,) = kafka.records
     assert (letter.key, dict(letter.headers)["dlq-reason"]) == (b"tenant-b:123", b"refused")
+    metrics = enrich.metrics()[-1]
+    assert (metrics["UsersIndexed"], metrics["DeadLetters"]) == ([2], [1])
+
+
+def test_given_the_provider_refuses_one_text_when_enriched_then_that_user_is_a_dead_letter_of_the_step(
+    enrich: Function, kafka: FakeKafka, qdrant: FakeQdrant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    embedding = import_module("vectors.embedding")
+    local = import_module("vectors.embedding.local")
+
+    def picky(texts: Sequence[str]) -> list[Any]:
+        refused = embedding.Refused("HTTP 400, too long")
+        return [
+            refused if "Bob" in text else vector for text, vector in zip(texts, takes_all(texts), strict=True)
+        ]
+
+    takes_all = local.embed
+    monkeypatch.setattr(local, "embed", picky)
+    enrich.invoke(TWO_PARTITIONS)
+    assert {point["name"] for point in qdrant.payloads(COLLECTION).values()} == {"Alice Chen", "Zoë Müller"}
+    (letter,) = kafka.records
+    said = {name: value.decode() for name, value in letter.headers}
+    assert (letter.key, said["dlq-reason"]) == (b"tenant-b:123", "step-failed")
+    assert said["dlq-error"] == "step embedding: HTTP 400, too long"
     metrics = enrich.metrics()[-1]
     assert (metrics["UsersIndexed"], metrics["DeadLetters"]) == ([2], [1])
 

@@ -67,7 +67,7 @@ class Endpoint:
         def fail(*_: Any) -> None:
             raise RuntimeError(why)
 
-        for name in {"UserStore", "embed"} & vars(self.function.module).keys():
+        for name in {"UserStore", "embed_query"} & vars(self.function.module).keys():
             monkeypatch.setattr(self.function.module, name, fail)
 
 

@@ -64,7 +64,7 @@ def test_given_a_deletion_that_was_lost_when_reindexed_then_it_is_said_again_and
 
     create(reindex, "tenant-a", 5)
     users = store(reindex).page("tenant-a", 9).users
-    entries = [Entry("tenant-a", user.id, user.email, user.name, "", [1.0] * 384, 1) for user in users]
+    entries = [Entry("tenant-a", user.id, user.email, user.name, "", [[1.0] * 384], 1) for user in users]
     strays = [entries[0]._replace(user_id=user_id) for user_id in (1, users[2].id + 1, users[4].id + 1)]
     user_index().write([*entries, *strays, strays[0]._replace(tenant_id="tenant-b")])
 

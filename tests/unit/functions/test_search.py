@@ -20,7 +20,7 @@ def index(*users: tuple[str, int, str]) -> None:
 
     user_index().write(
         [
-            Entry(tenant, user, f"user{user}@{tenant}.dev", "A", profile, bag_of_words(profile).tolist(), 1)
+            Entry(tenant, user, f"user{user}@{tenant}.dev", "A", profile, [bag_of_words(profile).tolist()], 1)
             for tenant, user, profile in users
         ]
     )
@@ -43,9 +43,12 @@ def test_given_users_when_searched_then_the_answer_has_the_form_of_the_design(se
                 "email": "user1@tenant-a.dev",
                 "name": "A",
                 "profile": "pastry chef",
-                "score": pytest.approx(1.0),
+                "score": pytest.approx(1.0, abs=1e-5),
+                "matched": ["profile"],
+                "topics": [],
             }
         ],
+        "nextCursor": None,
     }
     assert not answer.is_base64
 

@@ -15,13 +15,14 @@ from vectors import index
 from vectors.client import connect, retry_after
 from vectors.errors import UnavailableError
 from vectors.index import Entry, UserIndex
+from vectors.ranking import Search
 from vectors.settings import Settings, settings
 
 VECTOR = [1.0, 0.0]
 USES = {
-    "store": lambda users: users.write([Entry("tenant-a", 1, "a@x.dev", "A", "", VECTOR, 1)]),
+    "store": lambda users: users.write([Entry("tenant-a", 1, "a@x.dev", "A", "", [VECTOR], 1)]),
     "count": lambda users: users.count("tenant-a"),
-    "search": lambda users: users.search("tenant-a", VECTOR, 5),
+    "search": lambda users: users.search("tenant-a", Search("chef"), VECTOR, 5),
 }
 
 

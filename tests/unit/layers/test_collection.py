@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 from qdrant_client import models
 from vectors.collection import ensure_collection
-from vectors.errors import ModelMismatchError, ServerTooOldError
+from vectors.errors import LayoutMismatchError, ModelMismatchError, ServerTooOldError
 from vectors.settings import Settings
 
 from tests.unit.fakes import DIMENSION, FakeQdrant, http_error
@@ -26,7 +26,12 @@ def test_given_no_collection_when_ensured_then_it_is_laid_out_by_tenant(qdrant: 
     ensure_collection(qdrant, settings())
     options = {request.operation: request for request in qdrant.requests}
     created = options["create_collection"].options
-    assert created["vectors_config"] == models.VectorParams(size=DIMENSION, distance=models.Distance.COSINE)
+    assert created["vectors_config"] == models.VectorParams(
+        size=DIMENSION,
+        distance=models.Distance.COSINE,
+        multivector_config=models.MultiVectorConfig(comparator=models.MultiVectorComparator.MAX_SIM),
+    )
+    assert created["metadata"] == {**settings().makes_vectors, "layout": 2}
     assert created["hnsw_config"] == models.HnswConfigDiff(m=0, payload_m=16)
     indexes = [each.arguments for each in qdrant.requests if each.operation == "create_payload_index"]
     assert indexes == [
@@ -34,6 +39,12 @@ def test_given_no_collection_when_ensured_then_it_is_laid_out_by_tenant(qdrant: 
         ("user_embeddings", "userId", models.IntegerIndexParams(type="integer", lookup=False, range=True)),
         ("user_embeddings", "deletedFrom", keyword()),
         ("user_embeddings", "deletedAt", models.IntegerIndexParams(type="integer", lookup=False, range=True)),
+        (
+            "user_embeddings",
+            "terms",
+            models.TextIndexParams(type="text", tokenizer="whitespace", lowercase=False),
+        ),
+        ("user_embeddings", "topics", keyword()),
     ]
 
 
@@ -72,7 +83,7 @@ def test_given_a_collection_from_before_when_ensured_then_it_gets_the_indexes_th
     qdrant = FromBefore()
     ensure_collection(qdrant, settings())
     fields = [each.arguments[1] for each in qdrant.requests if each.operation == "create_payload_index"]
-    assert fields == ["userId", "deletedFrom", "deletedAt"]
+    assert fields == ["userId", "deletedFrom", "deletedAt", "terms", "topics"]
 
 
 def test_given_a_collection_when_ensured_again_then_it_is_not_made_anew(qdrant: FakeQdrant) -> None:
@@ -88,18 +99,44 @@ def test_given_another_models_collection_when_ensured_then_the_error_says_what_t
     with pytest.raises(ModelMismatchError) as refused:
         ensure_collection(qdrant, settings("model-b"))
     assert str(refused.value) == (
-        "Collection 'user_embeddings' holds embeddings of 'model-a', and EMBEDDING_MODEL is 'model-b'. "
-        "Use that model, or another QDRANT_COLLECTION."
+        "Collection 'user_embeddings' holds embeddings of EMBEDDING_MODEL 'model-a', here it is 'model-b'. "
+        "Use that one, or another QDRANT_COLLECTION."
     )
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"embedding_provider": "openai", "embedding_url": "http://x"}, {"embedding_passage_prefix": "passage:"}],
+)
+def test_given_vectors_of_another_provider_or_prefix_when_ensured_then_they_are_not_mixed(
+    qdrant: FakeQdrant, other: dict[str, str]
+) -> None:
+    ensure_collection(qdrant, settings())
+    with pytest.raises(ModelMismatchError, match=next(iter(other)).upper()):
+        ensure_collection(qdrant, settings().model_copy(update=other))
 
 
 def test_given_a_collection_that_does_not_name_its_model_when_ensured_then_it_is_refused(
     qdrant: FakeQdrant,
 ) -> None:
     vectors = models.VectorParams(size=DIMENSION, distance=models.Distance.COSINE)
-    qdrant.memory.create_collection("user_embeddings", vectors)
-    with pytest.raises(ModelMismatchError, match="holds embeddings of None"):
+    qdrant.memory.create_collection("user_embeddings", vectors, metadata={"layout": 2})
+    with pytest.raises(ModelMismatchError, match="holds embeddings of EMBEDDING_PROVIDER None"):
         ensure_collection(qdrant, settings())
+
+
+@pytest.mark.parametrize(("layout", "named"), [({}, 1), ({"layout": 1}, 1), ({"layout": 3}, 3)])
+def test_given_a_collection_of_another_layout_when_ensured_then_the_error_says_what_to_do(
+    qdrant: FakeQdrant, layout: dict[str, int], named: int
+) -> None:
+    vectors = models.VectorParams(size=DIMENSION, distance=models.Distance.COSINE)
+    qdrant.memory.create_collection("user_embeddings", vectors, metadata=layout)
+    with pytest.raises(LayoutMismatchError) as refused:
+        ensure_collection(qdrant, settings())
+    assert str(refused.value) == (
+        f"Collection 'user_embeddings' has layout {named}, and this version reads and writes layout 2. "
+        "Fill a new collection with `mesh reindex --into NAME`, then set QDRANT_COLLECTION to its name."
+    )
 
 
 class Faster(FakeQdrant):
@@ -118,7 +155,7 @@ class Faster(FakeQdrant):
 def test_given_another_environment_was_faster_when_ensured_then_its_collection_is_used() -> None:
     qdrant = Faster()
     ensure_collection(qdrant, settings())
-    assert qdrant.operations() == ["info", "get_collection", *["create_payload_index"] * 4]
+    assert qdrant.operations() == ["info", "get_collection", *["create_payload_index"] * 6]
 
 
 def test_given_qdrant_refuses_when_ensured_then_it_is_not_hidden() -> None:

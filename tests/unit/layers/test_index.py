@@ -1,6 +1,6 @@
 """The index does nothing without a tenant."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib import import_module
 from random import Random
 from typing import Any
@@ -13,7 +13,10 @@ from qdrant_client import models
 from vectors.collection import ensure_collection
 from vectors.errors import UnavailableError
 from vectors.index import Entry, Marker, Stored, UserIndex, point_id
+from vectors.pages import Hit
+from vectors.ranking import Mode, Search
 from vectors.settings import Settings
+from vectors.text.terms import terms_of
 
 from tests import sam
 from tests.unit.fakes import FakeQdrant, Request, bag_of_words
@@ -22,7 +25,12 @@ COLLECTION = "user_embeddings"
 
 
 def entry(tenant: str, user: int, profile: str = "chef") -> Entry:
-    return Entry(tenant, user, f"u{user}@{tenant}.dev", "A", profile, bag_of_words(profile).tolist(), 1)
+    return Entry(tenant, user, f"u{user}@{tenant}.dev", "A", profile, [bag_of_words(profile).tolist()], 1)
+
+
+def found(index: UserIndex, tenant: str, query: str, limit: int, mode: Mode = "hybrid") -> list[Hit]:
+    """Return the first users that a search finds."""
+    return index.search(tenant, Search(query, mode), bag_of_words(query).tolist(), limit).hits
 
 
 DELETED_AT = 1_700_000_000_000
@@ -61,6 +69,7 @@ def test_given_entries_when_stored_then_one_request_stores_them_all(
         "email": "u1@tenant-b.dev",
         "name": "A",
         "profile": "chef",
+        "terms": " ".join(terms_of("A", "u1@tenant-b.dev", "chef").all()),
         "version": 1,
     }
 
@@ -98,7 +107,7 @@ def test_given_a_point_from_before_there_were_versions_when_stored_again_then_an
         "profile": "",
     }
     point = models.PointStruct(
-        id=str(point_id("tenant-a", 1)), vector=bag_of_words("chef").tolist(), payload=before
+        id=str(point_id("tenant-a", 1)), vector=[bag_of_words("chef").tolist()], payload=before
     )
     server.memory.upsert(COLLECTION, [point])
     assert index.versions([("tenant-a", 1)]) == {("tenant-a", 1): Stored(0, deleted=False)}
@@ -155,9 +164,9 @@ def test_given_markers_when_read_then_no_search_and_no_count_sees_them(
     index: UserIndex, server: FakeQdrant, users: list[Entry]
 ) -> None:
     index.write([*users, *(marker("tenant-a", user, 2) for user in range(1, 9)), marker("tenant-b", 1, 2)])
-    assert len(index.search("tenant-a", bag_of_words("chef").tolist(), 50)) == len(users)
+    assert len(found(index, "tenant-a", "chef", 50)) == len(users)
     assert index.count("tenant-a") == len(users)
-    unfiltered = server.memory.query_points(COLLECTION, query=bag_of_words("chef").tolist(), limit=50)
+    unfiltered = server.memory.query_points(COLLECTION, query=[bag_of_words("chef").tolist()], limit=50)
     assert len(unfiltered.points) == len(users)
     assert index.count_all("tenant-a") == len(users) + 8
 
@@ -186,7 +195,7 @@ def test_given_markers_when_the_old_ones_are_removed_then_younger_ones_and_users
 
 def test_given_two_tenants_when_searched_then_only_one_is_found_best_first(index: UserIndex) -> None:
     index.write([entry("tenant-a", 1), entry("tenant-a", 2, "pastry chef"), entry("tenant-b", 3)])
-    hits = index.search("tenant-a", bag_of_words("chef").tolist(), 10)
+    hits = found(index, "tenant-a", "chef", 10)
     assert [hit.user_id for hit in hits] == [1, 2]
     assert hits[0].score == pytest.approx(1.0)
 
@@ -195,19 +204,36 @@ def test_given_tenants_that_differ_little_when_searched_then_each_finds_its_own(
     tenants = ["a", "A", "a.b", "a-b", "a" * 128]
     index.write([entry(tenant, 1) for tenant in tenants])
     for tenant in tenants:
-        [hit] = index.search(tenant, bag_of_words("chef").tolist(), 9)
+        [hit] = found(index, tenant, "chef", 9)
         assert hit.email == f"u1@{tenant}.dev"
         assert index.count(tenant) == 1
 
 
-def test_given_a_search_when_sent_then_it_must_match_exactly_the_one_tenant(
-    index: UserIndex, server: FakeQdrant
+@pytest.mark.parametrize("mode", ["hybrid", "meaning", "words"])
+@pytest.mark.parametrize("topic", [None, "food"])
+def test_given_a_search_when_sent_then_every_part_of_it_must_match_exactly_the_one_tenant_and_topic(
+    index: UserIndex, server: FakeQdrant, mode: Mode, topic: str | None
 ) -> None:
-    index.search("tenant-a", bag_of_words("chef").tolist(), 3)
-    options = server.requests[0].options
-    match = models.FieldCondition(key="tenantId", match=models.MatchValue(value="tenant-a"))
-    assert options["query_filter"] == models.Filter(must=[match])
-    assert options["limit"] == 4  # one more tells whether there are others as near as the last
+    vector = bag_of_words("will the chef").tolist()
+    index.search("tenant-a", Search("will the chef", mode, topic=topic), vector, 3)
+    [request] = server.requests
+    wanted = {"tenantId": "tenant-a"} | ({"topics": topic} if topic else {})
+    filters = list(filters_of(request.options))
+    assert len(filters) == {"hybrid": 6, "meaning": 1, "words": 4}[mode]
+    for each in filters:
+        whom = each.must[0] if isinstance(each.must[0], models.Filter) else each
+        assert {condition.key: condition.match.value for condition in whom.must} == wanted
+    assert request.options["limit"] == 4  # one more tells whether there are others as near as the last
+
+
+def filters_of(options: dict[str, Any]) -> Iterator[Any]:
+    """Yield the filter of a query and of all that it is prefetched from."""
+    yield options["query_filter"]
+    prefetches = list(options.get("prefetch", []))
+    while prefetches:
+        each = prefetches.pop()
+        yield each.filter
+        prefetches += each.prefetch or []
 
 
 class AnyOrder(FakeQdrant):
@@ -247,34 +273,32 @@ def test_given_users_as_near_as_each_other_when_searched_then_the_order_is_total
     profiles: list[str], seed: int
 ) -> None:
     _, index = any_order(profiles, seed)
-    vector = bag_of_words("chef").tolist()
-    ranked = index.search("tenant-a", vector, 100)
+    ranked = found(index, "tenant-a", "chef", 100)
     assert ranked == sorted(ranked, key=lambda hit: (-hit.score, hit.user_id))
     assert len(ranked) == len(profiles)
     for limit in range(1, len(profiles) + 1):
-        assert index.search("tenant-a", vector, limit) == ranked[:limit]
+        assert found(index, "tenant-a", "chef", limit) == ranked[:limit]
 
 
 def test_given_hundreds_of_equal_users_when_searched_then_the_first_come_and_only_they_are_read_whole() -> (
     None
 ):
     server, index = any_order(["chef"] * 300 + ["pilot"] * 20)
-    hits = index.search("tenant-a", bag_of_words("chef").tolist(), 3)
+    hits = found(index, "tenant-a", "chef", 3)
     chefs = [each for each in server.payloads(COLLECTION).values() if each["profile"] == "chef"]
     ids = sorted(each["userId"] for each in chefs if each["tenantId"] == "tenant-a")
     assert [hit.user_id for hit in hits] == ids[:3]
-    assert [request.options["with_payload"] for request in server.requests] == [True, ["userId"], True]
-    assert [request.options["limit"] for request in server.requests] == [4, 10_000, 3]
-    match = models.FieldCondition(key="tenantId", match=models.MatchValue(value="tenant-a"))
-    assert all(match in request.options["query_filter"].must for request in server.requests)
+    asked = [(request.options["with_payload"], request.options["limit"]) for request in server.requests]
+    person = ["userId", "email", "name", "profile", "topics"]
+    assert asked == [(person, 4), (["userId"], 101), (["userId"], 10_000), (person, 4)]
 
 
 def test_given_vectors_that_differ_by_noise_when_searched_then_they_count_as_equal(index: UserIndex) -> None:
     vector = bag_of_words("chef")
     for user in (3, 1, 2):  # as if each were embedded in another batch
-        index.write([entry("tenant-a", user)._replace(vector=(vector + user * 1e-7).tolist())])
-    assert [hit.user_id for hit in index.search("tenant-a", vector.tolist(), 3)] == [1, 2, 3]
-    assert [hit.user_id for hit in index.search("tenant-a", vector.tolist(), 1)] == [1]
+        index.write([entry("tenant-a", user)._replace(vectors=[(vector + user * 1e-7).tolist()])])
+    assert [hit.user_id for hit in found(index, "tenant-a", "chef", 3)] == [1, 2, 3]
+    assert [hit.user_id for hit in found(index, "tenant-a", "chef", 1)] == [1]
 
 
 def test_given_nobody_as_near_as_the_last_when_searched_then_one_request_is_sent(
@@ -282,7 +306,7 @@ def test_given_nobody_as_near_as_the_last_when_searched_then_one_request_is_sent
 ) -> None:
     index.write([entry("tenant-a", 1), entry("tenant-a", 2), entry("tenant-a", 3, "pilot")])
     server.requests.clear()
-    index.search("tenant-a", bag_of_words("chef").tolist(), 2)
+    found(index, "tenant-a", "chef", 2)
     assert server.operations() == ["query_points"]
 
 
@@ -303,7 +327,7 @@ def test_given_qdrant_fails_when_used_then_it_is_unavailable(
     with pytest.raises(UnavailableError, match="did not count the embeddings"):
         index.count_all("tenant-a")
     with pytest.raises(UnavailableError, match="did not answer the search"):
-        index.search("tenant-a", bag_of_words("chef").tolist(), 1)
+        found(index, "tenant-a", "chef", 1)
 
 
 @pytest.fixture
@@ -336,7 +360,7 @@ def test_given_qdrant_is_down_when_opened_then_it_is_tried_again_next_time(
     with pytest.raises(fresh_index.UnavailableError, match="did not open the collection"):
         fresh_index.user_index()
     qdrant.down = False
-    assert fresh_index.user_index().search("tenant-a", bag_of_words("chef").tolist(), 1) == []
+    assert found(fresh_index.user_index(), "tenant-a", "chef", 1) == []
 
 
 def test_given_a_failed_request_when_opened_again_then_the_collection_is_made_sure_of(
@@ -345,6 +369,6 @@ def test_given_a_failed_request_when_opened_again_then_the_collection_is_made_su
     opened = fresh_index.user_index()
     qdrant.lose_data()
     with pytest.raises(fresh_index.UnavailableError):
-        opened.search("tenant-a", bag_of_words("chef").tolist(), 1)
+        found(opened, "tenant-a", "chef", 1)
     assert fresh_index.user_index() is not opened
     assert qdrant.operations().count("create_collection") == 2

@@ -39,11 +39,12 @@ def up(
     compose: bool = False,
     emulator: str | None = None,
     broker: str | None = None,
+    embeddings: str | None = None,
 ) -> State:
     """Return the state of a mesh that runs the present sources, starting and deploying what is needed.
 
     `parameters` are the template's, beside those that were given before; they are kept until it is down,
-    like the emulator and the broker. With `compose`, Kafka and Qdrant are the containers of
+    like the emulator, the broker and who embeds. With `compose`, Kafka and Qdrant are the containers of
     infra/compose. Whatever goes wrong while it starts, nothing half-started is left. MeshError says what it
     was.
     """
@@ -56,22 +57,30 @@ def up(
         progress("Starting anew: the users and events that were in memory are lost")
         compose = compose or state.compose
         down(state)
-        state = State(parameters=state.parameters, emulator=state.emulator, broker=state.broker)
+        state = State(
+            parameters=state.parameters,
+            emulator=state.emulator,
+            broker=state.broker,
+            embeddings=state.embeddings,
+        )
     if broker and (compose or os.environ.get("KAFKA_BOOTSTRAP_SERVERS")):
         raise MeshError(
             "--broker (MESH_BROKER) names a Kafka that the mesh starts; KAFKA_BOOTSTRAP_SERVERS and "
             "--compose name another. Leave one of them out."
         )
-    for asked, there in ((emulator, state.emulator), (broker, state.broker)):
+    chosen = ((emulator, state.emulator), (broker, state.broker), (embeddings, state.embeddings))
+    for asked, there in chosen:
         if state.components and asked not in (None, there):
             raise MeshError(f"The mesh runs on {there}. To change that: mesh down, then mesh up.")
     state.emulator = emulator or state.emulator or components.EMULATORS[0]
     state.broker = broker or state.broker or components.TANSU
+    state.embeddings = embeddings or state.embeddings or components.LOCAL
     if not state.components:
         progress("Installing the tools")
         build.ensure_environment("sam")
         components.install_emulator(state.emulator)
         components.install_broker(state.broker)
+        components.install_embeddings(state.embeddings)
     progress("Building functions and layers")
     sources = build.fingerprint()
     build.build(sources)
@@ -101,7 +110,7 @@ def up(
 
 def _restartable(state: State) -> set[str]:
     """Return what comes back as it was: with its data on disk, or, as the poller, in another component."""
-    found = {components.QDRANT, components.POLLER, components.SCHEDULE}
+    found = {components.QDRANT, components.EMBEDDINGS, components.POLLER, components.SCHEDULE}
     return found if state.broker == components.TANSU else found | {components.KAFKA}
 
 
@@ -110,9 +119,11 @@ def _stores(state: State, ports: Ports) -> list[tuple[str, str, Callable[[int], 
 
     What uses another comes after it, and so is stopped before it.
     """
+    embedding = [(components.EMBEDDINGS, "EMBEDDINGS_URL", components.start_embeddings, None)]
     return [
         (components.KAFKA, "KAFKA_BOOTSTRAP_SERVERS", _kafka_starter(state), ports.kafka),
         (components.QDRANT, "QDRANT_URL", components.start_qdrant, ports.qdrant),
+        *(embedding if state.embeddings != components.LOCAL else []),
         (
             components.AWS,
             "AWS_ENDPOINT_URL",
@@ -167,6 +178,8 @@ def _start_again(state: State, component: Component) -> Component:
         )
     if component.name == components.KAFKA:
         return _kafka_starter(state)(_port(component))
+    if component.name == components.EMBEDDINGS:
+        return components.start_embeddings(_port(component))
     return components.start_qdrant(_port(component))
 
 
@@ -193,8 +206,10 @@ def _start_stores(state: State, ports: Ports, progress: Progress) -> None:
     for component in state.components:
         progress(f"Waiting for {component.name}")
         components.wait_ready(component)
-    kafka, qdrant, aws = (component.address for component in state.components)
-    state.kafka_bootstrap_servers, state.qdrant_url, state.aws_endpoint_url = kafka, qdrant, aws
+    addresses = {component.name: component.address for component in state.components}
+    state.kafka_bootstrap_servers = addresses[components.KAFKA]
+    state.qdrant_url = addresses[components.QDRANT]
+    state.aws_endpoint_url = addresses[components.AWS]
     state.kafka_secrets = kafka_access.publish(state)
     state.save()
 

@@ -70,19 +70,14 @@ def _configure(admin: KafkaAdminClient, topic: NewTopic) -> None:
 def _create_collection(values: dict[str, str]) -> None:
     from qdrant_client import QdrantClient  # it takes a second
     from vectors.collection import ensure_collection
-    from vectors.errors import ModelMismatchError, ServerTooOldError
+    from vectors.errors import LayoutMismatchError, ModelMismatchError, ServerTooOldError
     from vectors.settings import Settings
 
-    settings = Settings(
-        QDRANT_URL=values["QdrantUrl"],
-        QDRANT_COLLECTION=values["QdrantCollection"],
-        EMBEDDING_MODEL=values["EmbeddingModel"],
-        EMBEDDING_DIMENSION=int(values["EmbeddingDimension"]),
-    )
+    settings = Settings.model_validate(template_parameters.environment("EnrichFunction", values))
     client = QdrantClient(url=settings.qdrant_url, check_compatibility=False)
     try:
         ensure_collection(client, settings)
-    except (ModelMismatchError, ServerTooOldError) as error:
+    except (LayoutMismatchError, ModelMismatchError, ServerTooOldError) as error:
         raise MeshError(str(error)) from error
     finally:
         client.close()

@@ -30,8 +30,23 @@ def given(state: State) -> dict[str, str]:
         "QdrantUrl": state.qdrant_url,
         "EnrichConcurrency": ENRICH_WORKERS,
         **state.kafka_secrets,
+        **_embeddings(state),
         **state.parameters,
     }
+
+
+def _embeddings(state: State) -> dict[str, str]:
+    """Return how functions embed, if the mesh has a component that does."""
+    for component in state.components:
+        if component.name == "embeddings":
+            return {
+                "EmbeddingProvider": "openai",
+                "EmbeddingModel": "multilingual-e5-small",
+                "EmbeddingUrl": f"{component.address}/v1",
+                "EmbeddingQueryInputType": "query",
+                "EmbeddingPassageInputType": "passage",
+            }
+    return {}
 
 
 def declared() -> list[str]:
@@ -44,6 +59,15 @@ def resolved(chosen: Mapping[str, str]) -> dict[str, str]:
     declared = build.built_template()["Parameters"]
     defaults = {name: str(each["Default"]) for name, each in declared.items() if "Default" in each}
     return {**defaults, **chosen}
+
+
+def environment(function: str, values: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that a function of the template gets: those that are set, and known before."""
+    template = build.source_template()
+    variables = template["Resources"][function]["Properties"]["Environment"]["Variables"]
+    scope = intrinsics.Scope(values, {}, template["Conditions"])
+    found = intrinsics.resolve(variables, scope)
+    return {name: value for name, value in found.items() if isinstance(value, str) and value}
 
 
 def check(values: Mapping[str, str]) -> None:

@@ -1,13 +1,12 @@
-"""Text to embedding, with a model that is loaded once per execution environment."""
+"""Embedding by a model of the layer, loaded once per execution environment."""
 
 from collections.abc import Iterator, Sequence
 from functools import cache
 
 from fastembed import TextEmbedding
 
+from vectors.embedding.vector import Vector
 from vectors.settings import settings
-
-Vector = list[float]
 
 # Of one run of the model. Its memory grows with them: 90 MB for these, 1.1 GB for sixteen times as many, and
 # no number of them is faster. It is also the longest text that the model reads.

@@ -1,5 +1,6 @@
 """The model is loaded once, on first use, from the layer's own folder."""
 
+import sys
 from importlib import import_module
 from typing import Any
 
@@ -7,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from mesh import paths
-from vectors.embedder import slices
+from vectors.embedding.local import slices
 
 from tests import sam
 from tests.unit.fakes import DIMENSION, FakeModel
@@ -17,7 +18,7 @@ from tests.unit.fakes import DIMENSION, FakeModel
 def embedder(fresh_layers: None, model: FakeModel, monkeypatch: pytest.MonkeyPatch) -> Any:
     for variable, value in sam.environment("enrich").items():
         monkeypatch.setenv(variable, value)
-    return import_module("vectors.embedder")
+    return import_module("vectors.embedding.local")
 
 
 def test_given_no_text_yet_when_imported_then_no_model_is_loaded(embedder: Any, model: FakeModel) -> None:
@@ -39,6 +40,11 @@ def test_given_two_calls_when_embedded_then_the_model_of_the_template_is_loaded_
     folder = str(paths.ROOT / "layers" / "vectors" / "models" / "all-MiniLM-L6-v2")
     options = {"specific_model_path": folder, "threads": 1}
     assert model.loaded == [("sentence-transformers/all-MiniLM-L6-v2", options)]
+
+
+def test_given_a_model_of_the_layer_when_embedded_then_no_provider_is_even_imported(embedder: Any) -> None:
+    import_module("vectors.embedding").embed_query("chef")
+    assert not [name for name in sys.modules if name.startswith("vectors.embedding.openai")]
 
 
 LONGEST = 512  # tokens that the model reads

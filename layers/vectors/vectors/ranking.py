@@ -1,0 +1,174 @@
+"""How people are ranked: by meaning, and by how many of a query's words they have.
+
+The rank is the cosine similarity plus a bonus for words, of up to about 1. Nothing of it depends on other
+people, least of all another tenant's. Qdrant computes it, in one request; the bonus of those who are found is
+computed here once more, to tell the cosine by itself.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from math import ceil
+from typing import Any, Literal, NamedTuple
+
+from qdrant_client import models
+
+from vectors.collection import TENANT_FIELD, TERMS_FIELD, TOPICS_FIELD
+from vectors.text.terms import Words, words_of
+
+Mode = Literal["hybrid", "meaning", "words"]
+
+CANDIDATES = 100  # of each way to find people; also how deep a search goes
+DIGITS = 5  # of a score; beyond is noise: of single precision, and of the batch that a text was embedded in
+_NEAR, _EXACT, _POWER = 0.7, 0.3, 2.5  # measured: docs/search.md
+_PASSED_OVER = 0.3  # of the bonus once more, for a word that counts in a name only
+_ENOUGH = 1 / 2  # of the words
+_OF_A_NAME = 3  # words, at most
+_VECTOR_DIGITS = 7  # as many as single precision has: the request has the vector three times
+
+
+class Search(NamedTuple):
+    """What is searched for.
+
+    `min_score` leaves out whom only meaning found, with a cosine below it; `topic` whoever has another one.
+    """
+
+    query: str
+    mode: Mode = "hybrid"
+    min_score: float | None = None
+    topic: str | None = None
+
+
+class Asked(NamedTuple):
+    """A search as Qdrant is asked it: of a tenant, with the query's vector unless words alone count."""
+
+    tenant_id: str
+    words: Words
+    vector: list[float] | None
+    least_cosine: float | None
+    topic: str | None
+
+    @classmethod
+    def of(cls, tenant_id: str, search: Search, vector: list[float] | None) -> "Asked":
+        """Return what is asked; a mode without words has none, and one without meaning no vector."""
+        words = Words((), ()) if search.mode == "meaning" else words_of(search.query)
+        least = None if search.min_score is None else search.min_score - 10**-DIGITS / 2
+        return cls(tenant_id, words, None if search.mode == "words" else vector, least, search.topic)
+
+
+def request(
+    asked: Asked,
+    limit: int,
+    *,
+    candidates: int = CANDIDATES,
+    only: Sequence[models.ExtendedPointId] | None = None,
+    at_least: float | None = None,
+) -> dict[str, Any]:
+    """Return the arguments of `query_points` for the first `limit`, the tenant's filter in every part.
+
+    `only` asks of these points, and `at_least` of all that have such a rank.
+    """
+    whom = _filter(asked, only)
+    exact = None if at_least is None else models.SearchParams(exact=True)
+    bare: dict[str, Any] = {"query_filter": whom, "limit": limit, "score_threshold": at_least}
+    whole = [models.Prefetch(filter=each, limit=3 * candidates) for each in _with_all(asked.words, whom)]
+    if asked.vector is None:
+        some = models.Prefetch(filter=_with_enough(asked.words, whom), limit=candidates)
+        return {**bare, "prefetch": [*whole, some], "query": _formula(asked.words, [])}
+    nearest = [[round(number, _VECTOR_DIGITS) for number in asked.vector]]
+    if not asked.words.counted:
+        least = [each for each in (at_least, asked.least_cosine) if each is not None]
+        return {
+            **bare,
+            "query": nearest,
+            "search_params": exact,
+            "score_threshold": max(least, default=None),
+        }
+    near = models.Prefetch(
+        query=nearest, filter=whom, params=exact, limit=candidates, score_threshold=asked.least_cosine
+    )
+    some = models.Prefetch(
+        query=nearest, filter=_with_enough(asked.words, whom), params=exact, limit=candidates
+    )
+    # One list with one score: of several, a formula takes the first one's only.
+    ways = [near, some, *whole]
+    found = models.Prefetch(
+        prefetch=ways, query=nearest, filter=whom, limit=sum(each.limit or 0 for each in ways)
+    )
+    return {**bare, "prefetch": [found], "query": _formula(asked.words, ["$score"])}
+
+
+def bonus(words: Words, terms: frozenset[str]) -> float:
+    """Return what is added to the cosine of somebody with these terms."""
+    if not words.counted:
+        return 0.0
+    near = sum(not word.near.isdisjoint(terms) for word in words.counted)
+    exact = sum(not word.exact.isdisjoint(terms) for word in words.counted)
+    covered = (_NEAR * near + _EXACT * exact) / len(words.counted)
+    passed_over = sum(name in terms for name in words.names)
+    return float(covered**_POWER) * (1 + _PASSED_OVER * passed_over)
+
+
+def enough(words: Words, terms: frozenset[str]) -> bool:
+    """Return whether somebody with these terms is found by the words, whatever the query means."""
+    has = sum(not word.near.isdisjoint(terms) for word in words.counted)
+    return bool(words.counted) and has >= _least(words)
+
+
+def has_any(words: Words, terms: frozenset[str]) -> bool:
+    """Return whether any of the words is among the terms, exactly or nearly."""
+    return any(not word.near.isdisjoint(terms) for word in words.counted)
+
+
+def _least(words: Words) -> int:
+    return ceil(_ENOUGH * len(words.counted))
+
+
+def _with_enough(words: Words, whom: models.Filter) -> models.Filter:
+    near = [_any(word.near) for word in words.counted]
+    return _and(whom, min_should=models.MinShould(conditions=near, min_count=_least(words)))
+
+
+def _with_all(words: Words, whom: models.Filter) -> Iterator[models.Filter]:
+    """Yield who has all of the words, not to be lost among the many who have some.
+
+    Of a single word that is who has it exactly. Of a short query also whose name has what was passed over.
+    """
+    if not words.counted:
+        return
+    if len(words.counted) == 1:
+        yield _and(whom, [_any(words.counted[0].exact)])
+    else:
+        yield _and(whom, [_any(word.near) for word in words.counted])
+    if words.names and len(words.counted) <= _OF_A_NAME:
+        yield _and(whom, [*(_any(word.exact) for word in words.counted), _any(words.names)])
+
+
+def _formula(words: Words, meaning: list[models.Expression]) -> models.FormulaQuery:
+    have: list[models.Expression] = [
+        models.MultExpression(mult=[weight / len(words.counted), _any(terms)])
+        for word in words.counted
+        for weight, terms in ((_NEAR, word.near), (_EXACT, word.exact))
+    ]
+    covered = models.PowExpression(pow=models.PowParams(base=models.SumExpression(sum=have), exponent=_POWER))
+    passed_over = [models.MultExpression(mult=[_PASSED_OVER, _any([name])]) for name in words.names]
+    by_words = models.MultExpression(mult=[covered, models.SumExpression(sum=[1.0, *passed_over])])
+    return models.FormulaQuery(formula=models.SumExpression(sum=[*meaning, by_words]))
+
+
+def _any(terms: Iterable[str]) -> models.FieldCondition:
+    return models.FieldCondition(key=TERMS_FIELD, match=models.MatchTextAny(text_any=" ".join(sorted(terms))))
+
+
+def _filter(asked: Asked, only: Sequence[models.ExtendedPointId] | None) -> models.Filter:
+    tenant = models.FieldCondition(key=TENANT_FIELD, match=models.MatchValue(value=asked.tenant_id))
+    must: list[models.Condition] = [tenant]
+    if asked.topic is not None:
+        must.append(models.FieldCondition(key=TOPICS_FIELD, match=models.MatchValue(value=asked.topic)))
+    if only is not None:
+        must.append(models.HasIdCondition(has_id=list(only)))
+    return models.Filter(must=must)
+
+
+def _and(
+    whom: models.Filter, also: Sequence[models.Condition] = (), min_should: models.MinShould | None = None
+) -> models.Filter:
+    return models.Filter(must=[whom, *also], min_should=min_should)

@@ -1,0 +1,1 @@
+"""Enrichment: the steps that make of a user what the index holds, one file each."""

@@ -1,0 +1,1 @@
+"""Text of people and of searches: as words that are compared, and as pieces that are embedded."""
