@@ -73,10 +73,11 @@ def run(mappings: Sequence[Mapping], options: RunOptions, look: Look | None = No
     supervisor = Supervisor(
         lambda mapping, stop: make_poller(mapping, options, stop, meters_of(mapping, meters))
     )
+    supervisor.prepare(enabled, ends_alone=look is not None)
     if options.health_port is not None:
         registry.register(StatusCollector(supervisor.statuses))
         health.serve(options.health_host, options.health_port, supervisor.statuses, registry)
-    supervisor.start(enabled, ends_alone=look is not None)
+    supervisor.start()
     if look is not None:
         threading.Thread(target=supervisor.follow, args=(look, stop), daemon=True).start()
     while not supervisor.given_up and not stop.wait(_LOOK_SECONDS):
