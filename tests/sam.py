@@ -26,11 +26,11 @@ def template() -> dict[str, Any]:
 
 
 def resources(kind: str) -> dict[str, dict[str, Any]]:
-    """Return the properties of every resource of a type, by logical id."""
+    """Return the properties of every resource of a type, by logical id; not those of a change of index."""
     return {
         logical_id: resource["Properties"]
         for logical_id, resource in template()["Resources"].items()
-        if resource["Type"] == kind
+        if resource["Type"] == kind and "Condition" not in resource
     }
 
 

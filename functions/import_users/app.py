@@ -15,7 +15,7 @@ from tenant_auth.dynamodb import tenant_dynamodb
 from tenant_auth.entries import NDJSON, EntriesError, NotJson, NotJsonError, entries
 from tenant_auth.parameters import IdempotencyKey
 from tenant_auth.problems import FieldError, answer, field_errors, responses
-from users.errors import EmailTakenError, UnavailableError
+from users.errors import EmailTakenError, ErasedError, UnavailableError
 from users.model import NewUser, User
 from users.outbox import Outbox
 from users.publisher import announce
@@ -47,9 +47,12 @@ app = create_app(
 
 
 class Outcome(BaseModel):
-    """What became of an entry: `taken` is another user's address, `unavailable` means: send it again."""
+    """What became of an entry: `taken` is another user's address, `unavailable` means: send it again.
 
-    status: Literal["created", "taken", "invalid", "unavailable"]
+    `erased` is who was created by this import when it was sent before, and has been erased since.
+    """
+
+    status: Literal["created", "taken", "erased", "invalid", "unavailable"]
     user: User | None = Field(default=None, description="With created")
     problems: list[FieldError] | None = Field(default=None, description="With invalid: each wrong field")
 
@@ -118,12 +121,14 @@ def _request_name(key: str | None, place: int, new: NewUser) -> str | None:
     return sha256("\0".join((key, str(place), new.model_dump_json())).encode()).hexdigest()
 
 
-def _outcome(result: Changed | EmailTakenError | UnavailableError) -> Outcome:
+def _outcome(result: Changed | EmailTakenError | ErasedError | UnavailableError) -> Outcome:
     match result:
         case Changed():
             return Outcome(status="created", user=result.user)
         case EmailTakenError():
             return Outcome(status="taken")
+        case ErasedError():
+            return Outcome(status="erased")
         case _:
             return Outcome(status="unavailable")
 

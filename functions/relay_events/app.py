@@ -1,5 +1,6 @@
-"""Every minute: send what the outbox still holds to the Kafka topic `user.events`."""
+"""Every minute: send what the outbox still holds to the Kafka topic `user.events`; every hour, heartbeats."""
 
+from datetime import datetime
 from functools import cache
 from typing import Any
 
@@ -8,6 +9,8 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from users import table
+from users.errors import UnavailableError
+from users.events import HEARTBEAT
 from users.outbox import Outbox
 from users.publisher import event_publisher
 from users.settings import StoreSettings
@@ -31,6 +34,8 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> None:
 
     Two runs at once send some events twice, each time with the same id: nothing changes by that.
     """
+    if begins_an_hour(event):
+        send_heartbeats()
     outbox = event_outbox()
     relayed = 0
     for events in outbox.pages():
@@ -46,3 +51,16 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> None:
     metrics.add_metric("OutboxSize", MetricUnit.Count, backlog.size)
     metrics.add_metric("OutboxAge", MetricUnit.Seconds, backlog.age_seconds)
     logger.info("outbox relayed", events=relayed, left=backlog.size, age_seconds=backlog.age_seconds)
+
+
+def begins_an_hour(event: dict[str, Any]) -> bool:
+    """Whether the schedule's time is an hour's first minute: so Lambda's retry of that run is one, too."""
+    return "time" in event and datetime.fromisoformat(event["time"]).minute == 0
+
+
+def send_heartbeats() -> None:
+    """Have no partition idle: Kafka compacts a segment only once a later record has come."""
+    try:
+        event_publisher().publish_everywhere(HEARTBEAT)
+    except UnavailableError as error:
+        logger.warning("heartbeats left to the next hour", reason=str(error))

@@ -74,6 +74,7 @@ def statements_of(role: str) -> list[dict[str, Any]]:
         KafkaClientCertificateSecretArn=f"{arn}certificate",
         KafkaRootCaSecretArn=f"{arn}authority",
         EmbeddingSecretArn=f"{arn}embedding",
+        NextEmbeddingSecretArn=f"{arn}next",
         VpcSubnetIds="subnet-1,subnet-2",
     )
     return [statement for policy in policies for statement in policy["PolicyDocument"]["Statement"]]
@@ -212,7 +213,7 @@ def test_producers_and_the_mapping_use_the_same_secrets() -> None:
     "role", [f"{each}Role" for each in (*PRODUCERS, "RelayEvents", "Enrich", "Reindex", "DeleteTenant")]
 )
 def test_who_speaks_to_kafka_may_read_its_secrets_and_no_others(role: str) -> None:
-    assert secrets_of(role) - {"embedding"} == {"password", "certificate", "authority"}
+    assert secrets_of(role) - {"embedding", "next"} == {"password", "certificate", "authority"}
 
 
 def test_only_who_embeds_may_read_the_key_of_the_embedding_provider() -> None:
@@ -229,6 +230,69 @@ def test_our_poller_reads_the_mapping_as_the_design_says() -> None:
     assert (mapping.topic, mapping.group) == ("user.events", "event-mesh.enrich")
     assert (mapping.batch_size, mapping.window_seconds) == (100, 0.0)
     assert mapping.starting_position == "TRIM_HORIZON"
+
+
+NEXT = {"NextQdrantCollection": "new", "NextConsumerGroupId": "g"}
+
+
+def test_without_a_next_collection_there_is_one_enrich(template: dict[str, Any]) -> None:
+    conditional = {
+        name: each["Condition"] for name, each in template["Resources"].items() if "Condition" in each
+    }
+    of_next = ("EnrichNextFunction", "NextUserEventsMapping", "EnrichNextLogs")
+    assert conditional == dict.fromkeys(of_next, "NextIndex")
+    assert sam.resolve({"Fn::If": ["NextIndex", 1, 0]}) == 0
+    assert sam.resolve({"Fn::If": ["NextIndex", 1, 0]}, **NEXT) == 1
+
+
+def test_the_next_enrich_differs_in_what_makes_an_index_alone(template: dict[str, Any]) -> None:
+    resources = template["Resources"]
+    enrich, following = (resources[name]["Properties"] for name in ("EnrichFunction", "EnrichNextFunction"))
+    assert {**following, "Environment": None} == {**enrich, "Environment": None}
+    now, then = (each["Environment"]["Variables"] for each in (enrich, following))
+    different = {name: (now[name], value) for name, value in then.items() if value != now[name]}
+    assert different.pop("POWERTOOLS_SERVICE_NAME") == ("enrich", "enrich_next")  # no alarm is of both
+    assert different == {
+        name: (now[name], {"Ref": f"Next{now[name]['Ref']}"})
+        for name in then
+        if name == "QDRANT_COLLECTION" or name.startswith("EMBEDDING_")
+    }
+
+
+def test_every_parameter_of_an_index_is_there_for_the_next_one(template: dict[str, Any]) -> None:
+    parameters = template["Parameters"]
+    twice = {name.removeprefix("Next") for name in parameters if name.startswith("Next")}
+    of_an_index = {"QdrantCollection", "ConsumerGroupId"}
+    assert twice == of_an_index | {name for name in parameters if name.startswith("Embedding")}
+    for name in twice - of_an_index:
+        assert parameters[f"Next{name}"] == parameters[name]
+
+
+def test_the_next_index_is_read_for_by_a_group_of_its_own() -> None:
+    parameters = {"KafkaBootstrapServers": "a:1", "QdrantUrl": "http://q:6333", **NEXT}
+    now, then = sorted(read_mappings(paths.TEMPLATE, parameters), key=lambda each: each.target.name)
+    assert (now.target.name, now.group) == ("EnrichFunction", "event-mesh.enrich")
+    assert (then.target.name, then.group) == ("EnrichNextFunction", "g")
+    assert (then.topic, then.starting_position) == (now.topic, "TRIM_HORIZON")
+
+
+@pytest.mark.parametrize(
+    ("given", "refused"),
+    [
+        (NEXT, set()),
+        ({**NEXT, "QdrantCollection": "new"}, {"TheNextIndexIsAnother"}),
+        ({**NEXT, "ConsumerGroupId": "g"}, {"TheNextIndexIsAnother"}),
+        ({**NEXT, "NextEmbeddingProvider": "openai"}, {"TheNextProviderHasAnAddress"}),
+        ({**NEXT, "NextEmbeddingProvider": "openai", "NextEmbeddingUrl": "https://e/v1"}, set()),
+        ({"EmbeddingProvider": "openai"}, {"AProviderHasAnAddress"}),
+    ],
+)
+def test_the_rules_keep_two_indexes_apart(given: dict[str, str], refused: set[str]) -> None:
+    assert sam.broken_rules({"Environment": "development", "AuthMode": "dev", **given}) == refused
+
+
+def test_the_key_of_the_next_provider_is_for_enrich_alone() -> None:
+    assert {role for role in sam.resources(ROLE) if "next" in secrets_of(role)} == {"EnrichRole"}
 
 
 def test_the_topic_has_six_partitions(template: dict[str, Any]) -> None:
@@ -321,13 +385,9 @@ def test_what_has_expired_leaves_the_table() -> None:
     assert table["TimeToLiveSpecification"] == {"AttributeName": "expiresAt", "Enabled": True}
 
 
-def test_every_function_has_a_log_group_with_retention(template: dict[str, Any]) -> None:
+def test_every_function_has_a_log_group_with_retention() -> None:
     groups = sam.resources("AWS::Logs::LogGroup").values()
-    names = {
-        f"/aws/lambda/${{{logical_id}}}"
-        for logical_id, resource in template["Resources"].items()
-        if resource["Type"] == sam.FUNCTION
-    }
+    names = {f"/aws/lambda/${{{logical_id}}}" for logical_id in sam.resources(sam.FUNCTION)}
     assert {group["LogGroupName"]["Fn::Sub"] for group in groups} == names
     assert all(sam.resolve(group["RetentionInDays"]) > 0 for group in groups)
 

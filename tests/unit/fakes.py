@@ -25,10 +25,13 @@ class Sent(NamedTuple):
     key: bytes | None
     value: bytes | None
     headers: list[tuple[str, bytes]]
+    partition: int | None = None  # as the sender wished
 
 
 class FakeKafka:
     """A broker: `producer` stands for the class KafkaProducer, `records` is what was acknowledged."""
+
+    partitions = 6
 
     def __init__(self) -> None:
         self.records: list[Sent] = []
@@ -54,11 +57,19 @@ class FakeProducer:
         self._kafka = kafka
 
     def send(
-        self, topic: str, value: bytes | None, key: bytes | None, headers: list[tuple[str, bytes]]
+        self,
+        topic: str,
+        value: bytes | None,
+        key: bytes | None,
+        headers: list[tuple[str, bytes]],
+        partition: int | None = None,
     ) -> "FakeAcknowledgement":
         if self._kafka.fails_to == "send":
             raise KafkaTimeoutError("no metadata")
-        return FakeAcknowledgement(self._kafka, Sent(topic, key, value, headers))
+        return FakeAcknowledgement(self._kafka, Sent(topic, key, value, headers, partition))
+
+    def partitions_for(self, topic: str) -> set[int]:
+        return set(range(self._kafka.partitions))
 
     def close(self, timeout: float) -> None:
         self.closed_with_timeout = timeout

@@ -1,5 +1,6 @@
 """mesh reindex: the function is invoked until it is done, also after an interruption, and the index asked."""
 
+import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from mesh import paths
 from mesh.clients import operator, tables
 from mesh.commands import reindex, status
+from mesh.deployment import template_parameters
 from mesh.errors import MeshError
 from mesh.state import State
 from rich.console import Console
@@ -20,6 +22,9 @@ from tests import sam
 from tests.unit.fakes import DynamoFaults
 
 VALUES = {"QdrantCollection": "users"}
+DEFAULTS = {
+    name: str(each["Default"]) for name, each in sam.template()["Parameters"].items() if "Default" in each
+}
 
 
 class Function:
@@ -140,3 +145,70 @@ def test_given_a_poller_that_has_not_fetched_yet_when_reindexed_then_its_lag_of_
     counts = iter([0, 0])
     monkeypatch.setattr(Function, "count", lambda *_: next(counts, 1))
     run()
+
+
+@pytest.fixture
+def deployments(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, str]]:
+    """What a mesh on all defaults is deployed with, one after the other."""
+    given = {"KafkaBootstrapServers": "kafka:9092", "EmbeddingBatchSize": "64"}
+    made: list[dict[str, str]] = []
+    monkeypatch.setattr(reindex, "load_running", State)
+    monkeypatch.setattr(template_parameters, "given", lambda _: given)
+    monkeypatch.setattr(template_parameters, "resolved", lambda values: {**DEFAULTS, **values})
+    monkeypatch.setattr(reindex, "up", lambda _, parameters, progress: made.append(parameters))
+    return made
+
+
+def change(*, to: str, **parameters: str) -> str:
+    console = Console(record=True, file=io.StringIO())
+    reindex.into(to, parameters, console)
+    return console.export_text()
+
+
+def test_given_another_model_when_changed_to_then_it_is_filled_first_and_takes_over_with_its_group(
+    deployments: list[dict[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filled: list[tuple[str | None, int]] = []
+    monkeypatch.setattr(
+        reindex, "run", lambda _, tenant, console, into: filled.append((into, len(deployments)))
+    )
+    said = change(to="new", EmbeddingModel="model-b")
+    assert filled == [("new", 1)]
+    first, second = deployments
+    index = {
+        **{name: value for name, value in DEFAULTS.items() if name.startswith("Embedding")},
+        "EmbeddingBatchSize": "64",
+        "EmbeddingModel": "model-b",
+        "QdrantCollection": "new",
+        "ConsumerGroupId": "event-mesh.enrich.new",
+    }
+    assert first == {f"Next{name}": value for name, value in index.items()}
+    assert second == {**index, **{name: DEFAULTS[name] for name in first}}
+    assert "user_embeddings gets no more changes and erasures" in said
+
+
+def test_given_users_that_do_not_arrive_when_changed_to_then_the_old_index_stays(
+    deployments: list[dict[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> None:
+        raise MeshError("Users of tenant-a are not indexed")
+
+    monkeypatch.setattr(reindex, "run", fails)
+    with pytest.raises(MeshError, match="tenant-a"):
+        change(to="new")
+    assert [each["NextQdrantCollection"] for each in deployments] == ["new"]
+
+
+@pytest.mark.parametrize(
+    ("to", "parameters", "said"),
+    [
+        ("user_embeddings", {}, "user_embeddings is the collection that is searched"),
+        ("new", {"Environment": "staging"}, "Environment: an index has other parameters, QdrantCollection, "),
+    ],
+)
+def test_given_what_is_no_other_index_when_changed_to_then_nothing_is_deployed(
+    deployments: list[dict[str, str]], to: str, parameters: dict[str, str], said: str
+) -> None:
+    with pytest.raises(MeshError, match=said):
+        change(to=to, **parameters)
+    assert deployments == []

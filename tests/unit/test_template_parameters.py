@@ -30,8 +30,8 @@ def test_given_the_defaults_when_checked_then_they_pass() -> None:
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [
-        ("EnrichBatchSize", "201", "EnrichBatchSize cannot be '201': it is a number from 1 to 200."),
-        ("EnrichBatchSize", "0", "a number from 1 to 200"),
+        ("EnrichBatchSize", "101", "EnrichBatchSize cannot be '101': it is a number from 1 to 100."),
+        ("EnrichBatchSize", "0", "a number from 1 to 100"),
         ("EnrichBatchSize", "many", "EnrichBatchSize cannot be 'many'"),
         ("EnrichBatchSize", "nan", "EnrichBatchSize cannot be 'nan'"),
         ("CreateBurst", "0", "a number from 1 to inf"),

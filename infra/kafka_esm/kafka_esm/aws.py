@@ -1,5 +1,6 @@
 """The AWS API at the endpoint, apart from invoking: sessions, clients, and where a stack's resources are."""
 
+import os
 from typing import Any
 
 import boto3
@@ -25,6 +26,14 @@ def aws_session() -> boto3.Session:
     return session
 
 
+def endpoint_of(service: str, endpoint_url: str) -> str:
+    """Return where a service answers: boto3's own AWS_ENDPOINT_URL_<SERVICE> counts before --endpoint-url."""
+    if os.environ.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() == "true":
+        return endpoint_url
+    name = "SECRETS_MANAGER" if service == "secretsmanager" else service.upper()
+    return os.environ.get(f"AWS_ENDPOINT_URL_{name}") or endpoint_url
+
+
 def api_client(service: str, endpoint_url: str, region: str) -> Any:
     """Return a client for the calls made at start, which gives up soon.
 
@@ -35,7 +44,9 @@ def api_client(service: str, endpoint_url: str, region: str) -> Any:
     config = Config(connect_timeout=5, read_timeout=20, retries={"total_max_attempts": 3})
     session: Any = aws_session()
     try:
-        return session.client(service, endpoint_url=endpoint_url, region_name=region, config=config)
+        return session.client(
+            service, endpoint_url=endpoint_of(service, endpoint_url), region_name=region, config=config
+        )
     except ValueError as exc:
         raise ConfigurationError(f"--endpoint-url: {exc}") from None
 

@@ -4,15 +4,19 @@ import argparse
 import functools
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from kafka_esm import logs
 from kafka_esm.aws import api_client, physical_name
 from kafka_esm.check import all_off, check
 from kafka_esm.errors import AccessDenied, ConfigurationError
-from kafka_esm.mappings import api, template
-from kafka_esm.mappings.validation import Found, accepted
+from kafka_esm.mappings import api, msk, template
+from kafka_esm.mappings.dynamic import reader
+from kafka_esm.mappings.secrets import with_key_findings
+from kafka_esm.mappings.validation import Found, accepted, good
 from kafka_esm.run import RunOptions, run
 
 BAD_CONFIGURATION = 2
@@ -27,11 +31,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _options(arguments)
     logs.set_up(options.log_level)
     try:
-        found = _find(options)
+        find = _finder(options)
+        found = find()
         if options.command == "check":
-            sys.stdout.write(check(found))
+            if options.endpoint_url:
+                found = with_key_findings(
+                    found, api_client("secretsmanager", options.endpoint_url, _region())
+                )
+            sys.stdout.write(
+                check(found, options.format, str(options.template) if options.template else None)
+            )
             return BAD_CONFIGURATION if any(one.error for one in found) or all_off(found) else 0
-        run(accepted(found), _run_options(options))
+        if options.from_api:
+            said: set[str] = set()
+            if found and all(one.error for one in found):
+                accepted(found)
+            run(good(found, said), _run_options(options), lambda: good(find(), said))
+        else:
+            run(accepted(found), _run_options(options))
     except ConfigurationError as exc:
         sys.stderr.write(f"kafka_esm: {exc}\n")
         return BAD_CONFIGURATION
@@ -41,12 +58,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _find(options: argparse.Namespace) -> list[Found]:
+def _finder(options: argparse.Namespace) -> Callable[[], list[Found]]:
+    """Return what finds the mappings as they are now."""
+    running = options.command == "run"
+    if running and not options.endpoint_url:
+        raise ConfigurationError("--endpoint-url is missing: it says where the AWS API answers")
+    if running:
+        # kafka-python's IAM knows the region by this variable alone.
+        os.environ.setdefault("AWS_DEFAULT_REGION", _region())
+    client = functools.cache(lambda service: api_client(service, options.endpoint_url, _region()))
+    source = _source(options, client)
+    ask = msk.asking(functools.partial(client, "kafka")) if running else None
+
+    def find() -> list[Found]:
+        found = source()
+        if running and options.kafka_no_authentication:
+            found = [without_authentication(one) for one in found]
+        return msk.with_brokers(found, dict(options.bootstrap), ask)
+
+    return find
+
+
+def _source(options: argparse.Namespace, client: Callable[[str], Any]) -> Callable[[], list[Found]]:
     if (options.stack_name or options.from_api) and not options.endpoint_url:
         raise ConfigurationError("--endpoint-url is missing: it says where the AWS API answers")
     if options.from_api:
-        return api.find_mappings(api_client("lambda", options.endpoint_url, _region()))
-    return template.find_mappings(
+        return functools.partial(api.find_mappings, client("lambda"), {})
+    return functools.partial(
+        template.find_mappings,
         options.template,
         dict(options.parameter),
         region=_region(),
@@ -56,7 +95,18 @@ def _find(options: argparse.Namespace) -> list[Found]:
             if options.stack_name
             else None
         ),
+        imports=dict(options.imports),
+        read=reader(client) if options.command == "run" else None,
     )
+
+
+def without_authentication(found: Found) -> Found:
+    """Return a mapping that connects without TLS and without authentication, whatever it asks for."""
+    if found.mapping is None or not found.mapping.access:
+        return found
+    note = "authentication is left out: --kafka-no-authentication"
+    notes = (*found.mapping.notes, note)
+    return replace(found, mapping=replace(found.mapping, access=(), notes=notes))
 
 
 def _run_options(options: argparse.Namespace) -> RunOptions:
@@ -89,7 +139,26 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
             "--from-api", action="store_true", help="the mappings that ListEventSourceMappings lists"
         )
         command.add_argument(
-            "--endpoint-url", required=command is run_command, help="where the AWS API answers"
+            "--endpoint-url",
+            default=None if _ignored_variables() else os.environ.get("AWS_ENDPOINT_URL"),
+            help="where the AWS API answers (AWS_ENDPOINT_URL); AWS_ENDPOINT_URL_<SERVICE> counts before it",
+        )
+        command.add_argument(
+            "--bootstrap",
+            type=_key_value,
+            action="append",
+            default=[],
+            metavar="ARN=HOST:PORT,…",
+            help="the brokers of an MSK cluster, by its ARN or its name (may be repeated)",
+        )
+        command.add_argument(
+            "--import",
+            dest="imports",
+            type=_key_value,
+            action="append",
+            default=[],
+            metavar="NAME=VALUE",
+            help="what another stack exports, for Fn::ImportValue (may be repeated)",
         )
         command.add_argument(
             "--parameter",
@@ -104,6 +173,12 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
             help="a stack deployed at the endpoint: functions are invoked by the names they have there",
         )
         command.add_argument("--log-level", choices=("DEBUG", "INFO", "WARNING", "ERROR"), default="INFO")
+    check_command.add_argument(
+        "--format",
+        choices=("text", "json", "github"),
+        default="text",
+        help="how to print it: for people (text), programs (json), or as annotations of GitHub Actions",
+    )
     _add_run_options(run_command)
     return parser.parse_args(arguments)
 
@@ -150,6 +225,15 @@ def _add_run_options(command: argparse.ArgumentParser) -> None:
         action="store_true",
         help="authenticate without TLS, which AWS never does: for a local broker only",
     )
+    command.add_argument(
+        "--kafka-no-authentication",
+        action="store_true",
+        help="connect without password, certificate and TLS, whatever the mapping says: for local brokers",
+    )
+
+
+def _ignored_variables() -> bool:
+    return os.environ.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() == "true"
 
 
 def _key_value(text: str) -> tuple[str, str]:

@@ -55,7 +55,15 @@ class Poller:
         self._meters = meters
         self._drain_seconds = drain_seconds
         self._rng = random.Random()  # noqa: S311 - jitter, not a secret
-        self._work = Work(Limits(mapping.batch_size, mapping.window_seconds, mapping.bootstrap), policy)
+        self._work = Work(
+            Limits(
+                mapping.batch_size,
+                mapping.window_seconds,
+                mapping.bootstrap,
+                arn=mapping.event_source_arn,
+            ),
+            policy,
+        )
         self._finished: queue.SimpleQueue[Finished] = queue.SimpleQueue()
         self._kafka_error: str | None = None
         self._kafka_failures = 0

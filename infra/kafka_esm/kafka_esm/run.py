@@ -26,6 +26,7 @@ from kafka_esm.mappings.mapping import Mapping
 from kafka_esm.monitoring import health
 from kafka_esm.monitoring.metrics import Meters, StatusCollector, families, meters_of
 from kafka_esm.poller import Poller
+from kafka_esm.supervisor import Look, Supervisor
 
 _LOG = logging.getLogger("kafka_esm")
 # The kernel may give a signal to another thread, and that does not wake the first one, which is to handle it.
@@ -49,8 +50,11 @@ class RunOptions:
     plaintext: bool = False
 
 
-def run(mappings: Sequence[Mapping], options: RunOptions) -> None:
+def run(mappings: Sequence[Mapping], options: RunOptions, look: Look | None = None) -> None:
     """Poll the mappings that are enabled until SIGTERM or SIGINT, and then drain.
+
+    With `look`, which returns the mappings as they are now, changes are followed, and a mapping that cannot
+    be polled ends only itself.
 
     Raises:
         ConfigurationError: none is enabled, or something that they name cannot be used.
@@ -59,34 +63,30 @@ def run(mappings: Sequence[Mapping], options: RunOptions) -> None:
     """
     _log_mappings(mappings)
     enabled = [mapping for mapping in mappings if mapping.enabled]
-    if not enabled:
+    if not enabled and look is None:
         raise ConfigurationError(ALL_OFF)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     registry = CollectorRegistry()
     meters = families(registry)
-    pollers = [make_poller(mapping, options, stop, meters_of(mapping, meters)) for mapping in enabled]
+    supervisor = Supervisor(
+        lambda mapping, stop: make_poller(mapping, options, stop, meters_of(mapping, meters))
+    )
+    supervisor.prepare(enabled, ends_alone=look is not None)
     if options.health_port is not None:
-        read = functools.partial(_statuses, pollers)
-        registry.register(StatusCollector(read))
-        health.serve(options.health_host, options.health_port, read, registry)
-    # Daemons, so that a thread stuck in a call cannot outlive the limit below.
-    threads = [threading.Thread(target=poller.run, daemon=True) for poller in pollers]
-    for thread in threads:
-        thread.start()
-    while not stop.wait(_LOOK_SECONDS):
+        registry.register(StatusCollector(supervisor.statuses))
+        health.serve(options.health_host, options.health_port, supervisor.statuses, registry)
+    supervisor.start()
+    if look is not None:
+        threading.Thread(target=supervisor.follow, args=(look, stop), daemon=True).start()
+    while not supervisor.given_up and not stop.wait(_LOOK_SECONDS):
         pass
     _LOG.info("stopping")
-    for thread in threads:
-        thread.join(timeout=options.drain_seconds + _CLOSE_SECONDS)
-    fatal = [f"{poller.mapping.topic}: {poller.fatal}" for poller in pollers if poller.fatal]
-    if fatal:
-        raise AccessDenied("; ".join(fatal))
-
-
-def _statuses(pollers: Sequence[Poller]) -> list[health.Polled]:
-    return [(poller.mapping, poller.status) for poller in pollers]
+    stop.set()
+    supervisor.stop(options.drain_seconds + _CLOSE_SECONDS)
+    if supervisor.given_up:
+        raise AccessDenied("; ".join(supervisor.fatal))
 
 
 def _log_mappings(mappings: Sequence[Mapping]) -> None:
@@ -94,11 +94,23 @@ def _log_mappings(mappings: Sequence[Mapping]) -> None:
         names = {"function": mapping.target.name, "topic": mapping.topic, "group": mapping.group}
         for note in mapping.notes:
             _LOG.info(note, extra=names)
+        for finding in mapping.findings:
+            _LOG.info("on AWS, %s", finding.message, extra=names)
         _LOG.info("mapping" if mapping.enabled else "mapping is not enabled: it is not polled", extra=names)
 
 
 def make_poller(mapping: Mapping, options: RunOptions, stop: threading.Event, meters: Meters) -> Poller:
-    """Return the poller of one mapping; its `run` polls until `stop` is set."""
+    """Return the poller of one mapping; its `run` polls until `stop` is set.
+
+    Raises:
+        ConfigurationError: something that the mapping names cannot be used.
+
+    """
+    if not mapping.bootstrap_servers:
+        raise ConfigurationError(
+            f"the brokers of {mapping.event_source_arn} are not known: "
+            f"pass --bootstrap {mapping.event_source_arn}=host:port,…"
+        )
     concurrency = min(mapping.pollers or options.max_concurrency, options.max_concurrency)
     security = functools.partial(_security, mapping, options)
     security()  # what cannot be used shall be known at the start
@@ -126,6 +138,7 @@ def make_poller(mapping: Mapping, options: RunOptions, stop: threading.Event, me
         functools.partial(
             deliver,
             bootstrap=mapping.bootstrap,
+            arn=mapping.event_source_arn,
             invoke=_invoke(mapping, options, concurrency),
             give_up=give_up_batch,
         ),
@@ -137,10 +150,10 @@ def make_poller(mapping: Mapping, options: RunOptions, stop: threading.Event, me
 
 def _security(mapping: Mapping, options: RunOptions) -> dict[str, Any]:
     """Return kafka-python's options for TLS and SASL, with the secrets as they are now."""
-    if not mapping.access:
+    if not mapping.access and not mapping.tls:
         return {}
     secrets = api_client("secretsmanager", options.endpoint_url, options.region)
-    return kafka_security(mapping.access, secrets, plaintext=options.plaintext)
+    return kafka_security(mapping.access, secrets, plaintext=options.plaintext, tls=mapping.tls)
 
 
 def _invoke(mapping: Mapping, options: RunOptions, concurrency: int) -> Invoke:

@@ -171,19 +171,35 @@ def invoke_command(
 @app.command("reindex")
 def reindex_command(
     tenant: Annotated[str | None, typer.Option(help="Only this tenant's users.")] = None,
+    into: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Fill another collection, and then search that one."),
+    ] = None,
+    parameter: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUE", help="With --into: such as EmbeddingModel, for that collection."),
+    ] = None,
 ) -> None:
     """Send every user of the table through the topic again, and wait until all are in the index.
 
-    After a change of the model, or the loss of Qdrant. What was interrupted goes on where it was. Of all
-    tenants, it also removes what keeps erased users from coming back, where nothing can bring them any more.
+    After the loss of Qdrant; with --into, to change the model while the mesh goes on. What was interrupted
+    goes on where it was. Of all tenants, it also removes what keeps erased users from coming back, where
+    nothing can bring them any more.
     """
     from mesh import arguments
     from mesh.commands import reindex
 
     if tenant is not None:
         arguments.tenant(tenant)
+    if into is None and parameter:
+        raise MeshError("--parameter wants --into: a collection keeps the model that it was made for.")
+    if into is not None and tenant is not None:
+        raise MeshError("--into fills a collection for all tenants: leave --tenant out.")
     with lock():
-        reindex.run(load_running(), tenant, console)
+        if into is None:
+            reindex.run(load_running(), tenant, console)
+        else:
+            reindex.into(into, _parameters(parameter or []), console)
 
 
 @tenant_app.command("delete")

@@ -119,6 +119,10 @@ class PoisonRecordError(ValueError):
         self.reason = reason
 
 
+# A tombstone of nobody, for every partition: no tenant has a user with this id, which is beyond the last.
+HEARTBEAT = Record(f"event-mesh:{2**53}".encode(), None, [])
+
+
 def user_created(user: User, traceparent: str | None = None) -> Record:
     """Return the record that announces `user`, with the request's W3C `traceparent` if it is valid."""
     return _record(USER_CREATED, _changed(user), traceparent)

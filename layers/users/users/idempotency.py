@@ -29,7 +29,6 @@ from users.model import NewUser, User
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-_KEPT_SECONDS = 24 * 60 * 60
 _PREFIX = "IDEMPOTENCY"
 
 
@@ -49,7 +48,7 @@ class IdempotentRequests:
             event_key_jmespath="key",
             payload_validation_jmespath="body",
             raise_on_no_idempotency_key=True,
-            expires_after_seconds=_KEPT_SECONDS,
+            expires_after_seconds=table.REMEMBERED_SECONDS,
             hash_function="sha256",
             lambda_context=lambda_context,  # what a killed function left can be tried again after its time
         )

@@ -34,7 +34,11 @@ def who(event: UserEvent) -> Who:
 
 
 def news(batch: Sequence[Good], known: Mapping[Who, KnownT]) -> list[Good]:
-    """Return the newest event of each user, where the index holds none of its version or later."""
+    """Return the newest event of each user, where the index holds none of its version or later.
+
+    The newest alone, even if the index then refuses it: an older one is not what the table has. The dead
+    letter of the newest is to be mended, and the index keeps what it had until then.
+    """
     newest: dict[Who, Good] = {}
     for good in batch:
         _, event = good

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 _IN_FLIGHT = timedelta(seconds=10)  # create_user is done with an event by then, one way or the other
 _PAGE = 100
-_WRITES = 25  # of one BatchWriteItem
 
 
 class Event(NamedTuple):
@@ -56,15 +55,8 @@ class Outbox:
         One that stays all the same, as DynamoDB may leave some unprocessed, is sent again, which changes
         nothing: it has the same id.
         """
-        deletes: list[Any] = [
-            {"DeleteRequest": {"Key": table.key(event.tenant_id, table.outbox_sk(event.id))}}
-            for event in events
-        ]
-        try:
-            for start in range(0, len(deletes), _WRITES):
-                self._client.batch_write_item(RequestItems={self._table: deletes[start : start + _WRITES]})
-        except (BotoCoreError, ClientError) as error:
-            raise UnavailableError("DynamoDB did not remove the events.") from error
+        keys = [table.key(event.tenant_id, table.outbox_sk(event.id)) for event in events]
+        table.remove(self._client, self._table, keys)
 
     def pages(self) -> Iterator[list[Event]]:
         """Yield, up to a hundred at a time, the events that nobody is sending at the moment.

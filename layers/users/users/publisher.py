@@ -53,7 +53,7 @@ class Publisher:
         sent: list[Any] = []
         failed: KafkaError | None = None
         try:
-            producer = self._producer = self._producer or self._connect()
+            producer = self._connected()
             for record in records:
                 sent.append(producer.send(self._topic, record.value, record.key, record.headers))
         except KafkaError as error:
@@ -64,12 +64,36 @@ class Publisher:
             self.close()
         return errors
 
+    def publish_everywhere(self, record: Record) -> None:
+        """Append a record to each of the topic's partitions, and wait as `publish` does.
+
+        Raises UnavailableError if one did not take it: the others have it all the same.
+        """
+        try:
+            producer = self._connected()
+            partitions = sorted(producer.partitions_for(self._topic))
+            sent = [
+                producer.send(self._topic, record.value, record.key, record.headers, partition)
+                for partition in partitions
+            ]
+            failed = next(filter(None, map(_error, sent)), None)
+        except KafkaError as error:
+            failed = error
+        if failed:
+            explained = self._connections.explained(failed)
+            self.close()
+            raise UnavailableError(f"Kafka did not acknowledge the record: {explained}") from failed
+
     def close(self) -> None:
         """Drop the producer, with whatever it has not sent."""
         producer, self._producer = self._producer, None
         if producer is not None:
             with suppress(KafkaError):  # a batch that is not decided yet
                 producer.close(timeout=0)
+
+    def _connected(self) -> Any:
+        self._producer = self._producer or self._connect()
+        return self._producer
 
     def _connect(self) -> Any:
         self._connections = Connections()  # an old producer's connections end later, and explain nothing new

@@ -1,4 +1,4 @@
-"""The table: how its keys are made, and how long a request waits for it.
+"""The table: how its keys are made, how long a request waits for it, and how many items are removed.
 
 pk = TENANT#<tenant>   sk = TENANT                  the tenant is there         in the index: TENANTS
 pk = TENANT#<tenant>   sk = USER#<id, 16 digits>    a user
@@ -6,18 +6,28 @@ pk = TENANT#<tenant>   sk = EMAIL#<unique_email>    keeps the address unique in 
 pk = TENANT#<tenant>   sk = OUTBOX#<event id>       an event that Kafka has not   in the index: OUTBOX#<shard>
                                                     acknowledged, oldest first
 pk = TENANT#<tenant>   sk = IDEMPOTENCY#…           what a request with an Idempotency-Key was answered
+pk = TENANT#<tenant>   sk = REQUEST#<its name>      the user whom a request has created
 pk = BATCHES           sk = <digest of a batch>     how often it was begun, and how far it is
 
 The sparse index `across_tenants` (list, position) holds the few items that are looked for without knowing
 their tenant. Everything else of a tenant is read and written under its partition key.
 """
 
-from typing import Any
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import islice
+from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
 
+from users.errors import UnavailableError
 from users.model import unique_email
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
 
 INDEX = "across_tenants"
 TENANTS = "TENANTS"
@@ -25,6 +35,10 @@ TENANT_SK = "TENANT"
 BATCHES = "BATCHES"
 OUTBOX_SHARDS = 4  # an index partition takes 1,000 writes a second; a tenant stays in one
 EXPIRES_AT = "expiresAt"  # the table's TTL attribute, seconds since 1970
+
+REMEMBERED_SECONDS = 24 * 60 * 60  # what a request with an Idempotency-Key has done
+
+_WRITES = 25  # of one BatchWriteItem
 
 TIMEOUTS = Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", "max_attempts": 2})
 
@@ -54,6 +68,11 @@ def email_sk(email: str) -> str:
     return f"EMAIL#{unique_email(email)}"
 
 
+def request_sk(name: str) -> str:
+    """Return the sort key of what a request has created."""
+    return f"REQUEST#{name}"
+
+
 def outbox_sk(event_id: str) -> str:
     """Return the sort key of an event that is still to be acknowledged."""
     return f"OUTBOX#{event_id}"
@@ -67,3 +86,19 @@ def outbox_list(shard: int) -> str:
 def outbox_shard(tenant_id: str) -> int:
     """Return the shard that holds all of a tenant's events, so that they stay in order."""
     return crc32(tenant_id.encode()) % OUTBOX_SHARDS
+
+
+def remove(client: DynamoDBClient, table_name: str, keys: Iterable[dict[str, Any]]) -> int:
+    """Delete items, and return how many; UnavailableError if DynamoDB does not answer.
+
+    DynamoDB may leave some unprocessed: whoever has to have them gone looks again.
+    """
+    left, removed = iter(keys), 0
+    while some := [{"DeleteRequest": {"Key": key}} for key in islice(left, _WRITES)]:
+        deletes: Any = {table_name: some}
+        try:
+            client.batch_write_item(RequestItems=deletes)
+        except (BotoCoreError, ClientError) as error:
+            raise UnavailableError("DynamoDB did not remove the items.") from error
+        removed += len(some)
+    return removed

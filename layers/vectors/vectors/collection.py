@@ -29,7 +29,8 @@ _INDEXES: dict[str, models.KeywordIndexParams | models.IntegerIndexParams | mode
 }
 _LAYOUT_KEY = "layout"
 _LAYOUT = 2  # 1, which collections did not name: one vector a user, and no words
-# With conditional updates. An older one ignores the condition, without a word, and takes old for new:
+# With conditional updates, and with conditions on any of many words (text_any), for search. An older one
+# ignores the condition of an update, without a word, and takes old for new:
 # https://qdrant.tech/documentation/concepts/points/#conditional-updates
 _OLDEST_SERVER = (1, 16)
 
@@ -68,13 +69,13 @@ def ensure_collection(client: QdrantClient, settings: Settings) -> None:
     if layout != _LAYOUT:
         raise LayoutMismatchError(
             f"Collection {name!r} has layout {layout}, and this version reads and writes layout {_LAYOUT}. "
-            "Fill a new collection with `mesh reindex --into NAME`, then set QDRANT_COLLECTION to its name."
+            "Use another QDRANT_COLLECTION, and fill it with `mesh reindex`."
         )
     for key, wanted in settings.makes_vectors.items():
         if metadata.get(key) != wanted:
             raise ModelMismatchError(
                 f"Collection {name!r} holds embeddings of {key.upper()} {metadata.get(key)!r}, here it is "
-                f"{wanted!r}. Use that one, or another QDRANT_COLLECTION."
+                f"{wanted!r}. Use that one, or another QDRANT_COLLECTION (`mesh reindex --into`)."
             )
     for field, schema in _INDEXES.items():
         if field not in stored.payload_schema:

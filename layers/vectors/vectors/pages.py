@@ -63,8 +63,10 @@ class Pages:
         if not (self._asked.vector or self._asked.words.counted):
             return Page([], None)
         after = cursors.decode(self._tenant_id, self._search, cursor) if cursor else None
+        before = after.shown if after else 0
+        limit = min(limit, CANDIDATES - before)
         found = self._following(limit, after) if after else self._first_page(limit)
-        shown = (after.shown if after else 0) + limit
+        shown = before + limit
         following = None
         if len(found) > limit and shown < CANDIDATES:
             last, tied = found[limit - 1], _rank(found[limit - 1]) == _rank(found[limit])

@@ -12,15 +12,19 @@ from typing import Any, Literal, NamedTuple
 from qdrant_client import models
 
 from vectors.collection import TENANT_FIELD, TERMS_FIELD, TOPICS_FIELD
+from vectors.embedding.vector import Vector
 from vectors.text.terms import Words, words_of
 
 Mode = Literal["hybrid", "meaning", "words"]
 
 CANDIDATES = 100  # of each way to find people; also how deep a search goes
 DIGITS = 5  # of a score; beyond is noise: of single precision, and of the batch that a text was embedded in
-_NEAR, _EXACT, _POWER = 0.7, 0.3, 2.5  # measured: docs/search.md
-_PASSED_OVER = 0.1  # for a word of a name that counts only there
+_NEAR, _EXACT = 0.7, 0.3  # of a word that somebody has nearly; and if exactly, on top
+_MOST, _POWER = 1.3, 3.5  # the bonus of who has all words, and how fast it falls with their share
+_PASSED_OVER = 0.3  # of the bonus once more, for a word that counts in a name only
 _ENOUGH = 1 / 2  # of the words
+_OF_A_NAME = 3  # words, at most
+_VECTOR_DIGITS = 7  # as many as single precision has
 
 
 class Search(NamedTuple):
@@ -40,12 +44,12 @@ class Asked(NamedTuple):
 
     tenant_id: str
     words: Words
-    vector: list[float] | None
+    vector: Vector | None
     least_cosine: float | None
     topic: str | None
 
     @classmethod
-    def of(cls, tenant_id: str, search: Search, vector: list[float] | None) -> "Asked":
+    def of(cls, tenant_id: str, search: Search, vector: Vector | None) -> "Asked":
         """Return what is asked; a mode without words has none, and one without meaning no vector."""
         words = Words((), ()) if search.mode == "meaning" else words_of(search.query)
         least = None if search.min_score is None else search.min_score - 10**-DIGITS / 2
@@ -67,10 +71,11 @@ def request(
     whom = _filter(asked, only)
     exact = None if at_least is None else models.SearchParams(exact=True)
     bare: dict[str, Any] = {"query_filter": whom, "limit": limit, "score_threshold": at_least}
+    whole = [models.Prefetch(filter=each, limit=3 * candidates) for each in _with_all(asked.words, whom)]
     if asked.vector is None:
-        ways = [models.Prefetch(filter=each, limit=candidates) for each in _by_words(asked.words, whom)]
-        return {**bare, "prefetch": ways, "query": _formula(asked.words, [])}
-    nearest = [asked.vector]
+        some = models.Prefetch(filter=_with_enough(asked.words, whom), limit=candidates)
+        return {**bare, "prefetch": [*whole, some], "query": _formula(asked.words, [])}
+    nearest = [sent(asked.vector)]
     if not asked.words.counted:
         least = [each for each in (at_least, asked.least_cosine) if each is not None]
         return {
@@ -79,22 +84,23 @@ def request(
             "search_params": exact,
             "score_threshold": max(least, default=None),
         }
-    ways = [
-        models.Prefetch(
-            query=nearest,
-            filter=whom,
-            params=exact,
-            limit=candidates,
-            score_threshold=asked.least_cosine,
-        ),
-        *(
-            models.Prefetch(query=nearest, filter=each, params=exact, limit=candidates)
-            for each in _by_words(asked.words, whom)
-        ),
-    ]
+    near = models.Prefetch(
+        query=nearest, filter=whom, params=exact, limit=candidates, score_threshold=asked.least_cosine
+    )
+    some = models.Prefetch(
+        query=nearest, filter=_with_enough(asked.words, whom), params=exact, limit=candidates
+    )
     # One list with one score: of several, a formula takes the first one's only.
-    found = models.Prefetch(prefetch=ways, query=nearest, filter=whom, limit=len(ways) * candidates)
+    ways = [near, some, *whole]
+    found = models.Prefetch(
+        prefetch=ways, query=nearest, filter=whom, limit=sum(each.limit or 0 for each in ways)
+    )
     return {**bare, "prefetch": [found], "query": _formula(asked.words, ["$score"])}
+
+
+def sent(vector: Vector) -> Vector:
+    """Return a vector as it is sent to Qdrant: half as long in JSON, and the same in single precision."""
+    return [round(number, _VECTOR_DIGITS) for number in vector]
 
 
 def bonus(words: Words, terms: frozenset[str]) -> float:
@@ -104,7 +110,8 @@ def bonus(words: Words, terms: frozenset[str]) -> float:
     near = sum(not word.near.isdisjoint(terms) for word in words.counted)
     exact = sum(not word.exact.isdisjoint(terms) for word in words.counted)
     covered = (_NEAR * near + _EXACT * exact) / len(words.counted)
-    return float(covered**_POWER) + _PASSED_OVER * sum(name in terms for name in words.names)
+    passed_over = sum(name in terms for name in words.names)
+    return _MOST * float(covered**_POWER) * (1 + _PASSED_OVER * passed_over)
 
 
 def enough(words: Words, terms: frozenset[str]) -> bool:
@@ -122,16 +129,24 @@ def _least(words: Words) -> int:
     return ceil(_ENOUGH * len(words.counted))
 
 
-def _by_words(words: Words, whom: models.Filter) -> Iterator[models.Filter]:
-    """Yield who is found by words: with enough of them; then, not to be lost among many, with all of them."""
+def _with_enough(words: Words, whom: models.Filter) -> models.Filter:
     near = [_any(word.near) for word in words.counted]
-    exact = [_any(word.exact) for word in words.counted]
-    yield _and(whom, min_should=models.MinShould(conditions=near, min_count=_least(words)))
-    if _least(words) < len(near):
-        yield _and(whom, near)
-    yield _and(whom, exact)
-    if words.names:
-        yield _and(whom, [*exact, _any(words.names)])
+    return _and(whom, min_should=models.MinShould(conditions=near, min_count=_least(words)))
+
+
+def _with_all(words: Words, whom: models.Filter) -> Iterator[models.Filter]:
+    """Yield who has all of the words, not to be lost among the many who have some.
+
+    Of a single word that is who has it exactly. Of a short query also whose name has what was passed over.
+    """
+    if not words.counted:
+        return
+    if len(words.counted) == 1:
+        yield _and(whom, [_any(words.counted[0].exact)])
+    else:
+        yield _and(whom, [_any(word.near) for word in words.counted])
+    if words.names and len(words.counted) <= _OF_A_NAME:
+        yield _and(whom, [*(_any(word.exact) for word in words.counted), _any(words.names)])
 
 
 def _formula(words: Words, meaning: list[models.Expression]) -> models.FormulaQuery:
@@ -142,7 +157,8 @@ def _formula(words: Words, meaning: list[models.Expression]) -> models.FormulaQu
     ]
     covered = models.PowExpression(pow=models.PowParams(base=models.SumExpression(sum=have), exponent=_POWER))
     passed_over = [models.MultExpression(mult=[_PASSED_OVER, _any([name])]) for name in words.names]
-    return models.FormulaQuery(formula=models.SumExpression(sum=[*meaning, covered, *passed_over]))
+    by_words = models.MultExpression(mult=[_MOST, covered, models.SumExpression(sum=[1.0, *passed_over])])
+    return models.FormulaQuery(formula=models.SumExpression(sum=[*meaning, by_words]))
 
 
 def _any(terms: Iterable[str]) -> models.FieldCondition:

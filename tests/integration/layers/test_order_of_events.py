@@ -112,7 +112,7 @@ class World:
         self.topic += records
         for start in range(0, len(records), size):
             self.enrich.invoke(delivered(*records[start : start + size]))
-        again = [Record(*sent[1:]) for sent in self.kafka.records]
+        again = [Record(sent.key, sent.value, sent.headers) for sent in self.kafka.records]
         assert {sent.topic for sent in self.kafka.records} <= {"user.events"}
         if again:
             self.deliver(again, size)

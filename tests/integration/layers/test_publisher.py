@@ -1,16 +1,16 @@
 """users.publisher against a Kafka broker."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import partial
 
 import psutil
 import pytest
-from kafka import KafkaAdminClient, KafkaConsumer
+from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 from kafka.admin import NewTopic
 from mesh import components, process
 from users.errors import UnavailableError
-from users.events import UserChanged, parse, user_created
+from users.events import HEARTBEAT, UserChanged, parse, user_created
 from users.model import User
 from users.publisher import Publisher
 
@@ -57,6 +57,17 @@ def test_every_published_event_is_in_the_topic_once_and_can_be_parsed(kafka: str
     publisher.close()
 
     assert sorted(event.id for event in consume(kafka, 20)) == list(range(1, 21))
+
+
+def test_a_heartbeat_is_in_every_partition(kafka: str) -> None:
+    topic, partitions = "idle.events", [TopicPartition("idle.events", number) for number in range(3)]
+    with closing(KafkaAdminClient(bootstrap_servers=kafka)) as admin:
+        admin.create_topics([NewTopic(topic, len(partitions), 1)])
+    with closing(Publisher(partial(reached, kafka), topic)) as publisher:
+        publisher.publish_everywhere(HEARTBEAT)
+
+    with closing(KafkaConsumer(bootstrap_servers=kafka)) as consumer:
+        assert consumer.end_offsets(partitions) == dict.fromkeys(partitions, 1)
 
 
 @contextmanager

@@ -142,7 +142,7 @@ def test_given_a_tenant_that_creates_when_deleted_then_it_is_refused_and_all_is_
     create(function, LEAVING, 2)
     before = left(qdrant, LEAVING)
     answer = function.invoke({"tenant": LEAVING})
-    assert answer["refused"].startswith("It created a user 0 s ago.")
+    assert answer["refused"].startswith("It created a user ")
     assert answer["next"] is None
     assert left(qdrant, LEAVING) == before
 

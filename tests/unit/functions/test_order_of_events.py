@@ -1,11 +1,8 @@
-"""Whatever the order in which a topic delivers what became of users, the index ends with what is true."""
+"""What enrich makes of events that come late, twice or together; any order of them: test_lives.py."""
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from users.events import Record, user_created, user_deleted, user_updated
 from users.model import User
 
@@ -15,7 +12,6 @@ from tests.unit.conftest import ColdStart, Function
 from tests.unit.fakes import DynamoFaults, FakeKafka, FakeModel, FakeQdrant
 
 COLLECTION = "user_embeddings"
-TENANTS = ("tenant-a", "tenant-b")
 TOPIC = "user.events"
 
 pytestmark = pytest.mark.filterwarnings("ignore:No application metrics")
@@ -60,7 +56,7 @@ def indexed(world: World) -> dict[tuple[str, int], int]:
 
 
 def repeated(world: World) -> list[Record]:
-    return [Record(*sent[1:]) for sent in world.kafka.records if sent.topic == TOPIC]
+    return [Record(sent.key, sent.value, sent.headers) for sent in world.kafka.records if sent.topic == TOPIC]
 
 
 def test_given_a_user_that_changed_when_both_come_in_one_batch_then_only_the_newest_is_embedded(
@@ -213,75 +209,3 @@ def test_given_what_only_newer_readers_know_when_enriched_then_it_is_passed_over
     assert indexed(world) == {("tenant-a", 2): 1}
     metrics = world.enrich.metrics()[-1]
     assert (metrics["EventsPassedOver"], metrics["DeadLetters"]) == ([1, 1], [0])
-
-
-class Life(NamedTuple):
-    """How many versions a user had, and whether the last was its deletion."""
-
-    tenant: str
-    user_id: int
-    versions: int
-    deleted: bool
-
-    def records(self) -> Iterator[Record]:
-        for version in range(1, self.versions + 1):
-            yield event(self.tenant, self.user_id, version, deleted=self.deleted and version == self.versions)
-
-
-@st.composite
-def deliveries(draw: st.DrawFn) -> tuple[list[Life], list[list[Record]]]:
-    """Lives of users, and batches in which each of their events comes at least once, in any order."""
-    lives = [
-        Life(tenant, user_id, draw(st.integers(1, 4)), draw(st.booleans()))
-        for tenant in TENANTS
-        for user_id in range(1, draw(st.integers(1, 3)) + 1)
-    ]
-    events = [record for life in lives for record in life.records()]
-    twice = draw(st.lists(st.sampled_from(events), max_size=len(events)))
-    shuffled = draw(st.permutations([*events, *twice]))
-    size = draw(st.integers(1, 5))
-    return lives, [list(shuffled[at : at + size]) for at in range(0, len(shuffled), size)]
-
-
-def truth(lives: list[Life]) -> dict[tuple[str, int], int]:
-    # A life of one version cannot have been a deletion: whoever is gone was there.
-    return {(life.tenant, life.user_id): life.versions for life in lives if not life.deleted}
-
-
-def run(world: World, batches: list[list[Record]]) -> None:
-    """Deliver batches to an empty index, and then whatever enrich has added to the topic."""
-    if world.qdrant.memory.collection_exists(COLLECTION):
-        world.qdrant.memory.delete_collection(COLLECTION)
-        world.enrich.module.user_index.cache_clear()
-    world.kafka.records.clear()
-    for batch in batches:
-        enrich(world, batch)
-    enrich(world, repeated(world))
-
-
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
-@given(deliveries())
-def test_given_any_delivery_when_enriched_then_the_index_is_what_became_of_everybody(
-    world: World, delivery: tuple[list[Life], list[list[Record]]]
-) -> None:
-    lives, batches = delivery
-    run(world, batches)
-    assert indexed(world) == truth(lives)
-    last: dict[bytes, Record] = {}
-    for record in [*(record for batch in batches for record in batch), *repeated(world)]:
-        last[record.key or b""] = record
-    for life in lives:
-        if life.deleted:
-            headers = dict(last[f"{life.tenant}:{life.user_id}".encode()].headers)
-            assert headers["ce_type"] == b"user.deleted"
-
-
-def test_given_an_index_that_takes_any_version_then_somebody_is_back(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """So the tests above would find it."""
-    monkeypatch.setattr(world.enrich.module.order, "news", lambda batch, known: list(batch))
-    monkeypatch.setattr("vectors.index._older_than", lambda changes: None)
-    enrich(world, [event("tenant-a", 1, 2, deleted=True)])
-    enrich(world, [event("tenant-a", 1, 1, deleted=False)])
-    assert indexed(world) == {("tenant-a", 1): 1}

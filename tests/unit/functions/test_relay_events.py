@@ -145,3 +145,31 @@ def test_given_dynamodb_is_down_when_relayed_then_it_raises_and_is_called_again(
         pytest.raises(Exception, match="DynamoDB"),
     ):
         function.invoke(TICK)
+
+
+def at(time: str) -> dict[str, Any]:
+    return {**TICK, "time": f"2026-01-01T{time}Z"}
+
+
+def test_given_the_runs_of_an_hour_when_relayed_then_each_partition_has_one_heartbeat(
+    create_user: Function, kafka: FakeKafka, relay: Any
+) -> None:
+    function = relay()
+    for minute in range(60):
+        function.invoke(at(f"07:{minute:02}:42"))
+    assert [sent.partition for sent in kafka.records] == list(range(kafka.partitions))
+    assert {(sent.topic, sent.value) for sent in kafka.records} == {("user.events", None)}
+
+
+@pytest.mark.parametrize("step", ["connect", "send", "acknowledge"])
+def test_given_kafka_takes_no_heartbeat_when_relayed_then_the_outbox_is_looked_at_all_the_same(
+    create_user: Function, kafka: FakeKafka, relay: Any, step: Any
+) -> None:
+    kafka.fails_to = step
+    function = relay()
+    function.invoke(at("07:00:00"))
+    assert function.logs(level="WARNING", message="heartbeats left to the next hour")
+    assert function.metrics()[-1]["OutboxSize"] == [0]
+    kafka.fails_to = None
+    function.invoke(at("08:00:59"))
+    assert len(kafka.records) == kafka.partitions

@@ -273,3 +273,25 @@ def test_given_a_contradiction_when_connecting_then_it_is_refused_before_any_sec
 ) -> None:
     with pytest.raises(ConfigurationError, match=why):
         kafka_security(configurations, secrets, plaintext=plaintext)
+
+
+def test_given_iam_when_connecting_then_there_is_no_secret_and_it_goes_over_tls(secrets: Any) -> None:
+    options = kafka_security([("IAM_AUTH", "")], secrets)
+    assert options.pop("ssl_context").check_hostname
+    assert options == {"security_protocol": "SASL_SSL", "sasl_mechanism": "AWS_MSK_IAM"}
+    with pytest.raises(ConfigurationError, match="IAM_AUTH needs TLS"):
+        kafka_security([("IAM_AUTH", "")], secrets, plaintext=True)
+
+
+def test_given_brokers_of_msk_that_speak_tls_alone_when_connecting_then_nothing_else_is_needed(
+    secrets: Any,
+) -> None:
+    assert kafka_security([], secrets, tls=True)["security_protocol"] == "SSL"
+    assert kafka_security([], secrets, tls=True, plaintext=True) == {}
+
+
+def test_given_a_dummy_secret_when_it_cannot_be_read_then_the_switch_that_leaves_it_out_is_named(
+    secrets: Any,
+) -> None:
+    with pytest.raises(ConfigurationError, match=r"cannot be read \(.*--kafka-no-authentication"):
+        kafka_security([(SCRAM, "localstack-dummy")], secrets)

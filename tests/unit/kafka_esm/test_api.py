@@ -1,5 +1,6 @@
 """Mappings are read from ListEventSourceMappings, where the emulator has kept what is needed."""
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -61,9 +62,76 @@ def test_given_a_mapping_when_listed_then_it_is_read_as_from_a_template(client: 
 def test_given_an_endpoint_that_does_not_keep_the_source_when_listed_then_it_says_so(client: Any) -> None:
     lost = without("SelfManagedEventSource")
     with Stubber(client) as stub:
-        stub.add_response("list_event_source_mappings", {"EventSourceMappings": [lost]})
-        with pytest.raises(ConfigurationError, match=r"not kept .* 5c6f0d7e-.*--template"):
-            find_mappings(client)
+        stub.add_response("list_event_source_mappings", {"EventSourceMappings": [lost, row()]})
+        stub.add_response("get_function_configuration", {"Timeout": 12})
+        found, other = find_mappings(client)
+    assert re.search(r"5c6f0d7e-.*not kept .*--template", str(found.error))
+    assert other.mapping is not None
+
+
+def test_given_a_source_of_both_kinds_when_listed_then_its_brokers_are_polled(client: Any) -> None:
+    arn = "arn:aws:kafka:us-east-1:000000000000:cluster:kafka:29092"
+    with Stubber(client) as stub:
+        stub.add_response("list_event_source_mappings", {"EventSourceMappings": [row(EventSourceArn=arn)]})
+        stub.add_response("get_function_configuration", {"Timeout": 12})
+        (mapping,) = accepted(find_mappings(client))
+    assert (mapping.bootstrap, mapping.event_source_arn) == ("a:1,b:2", None)
+
+
+def test_given_rows_without_a_group_when_listed_then_each_has_its_uuid_and_it_is_said(client: Any) -> None:
+    other = UUID.replace("5", "6")
+    rows = [without("SelfManagedKafkaEventSourceConfig") | {"UUID": uuid} for uuid in (UUID, other)]
+    with Stubber(client) as stub:
+        stub.add_response("list_event_source_mappings", {"EventSourceMappings": rows})
+        for _ in rows:
+            stub.add_response("get_function_configuration", {"Timeout": 12})
+        mappings = accepted(find_mappings(client))
+    assert [mapping.group for mapping in mappings] == [UUID, other]
+    assert all("kept no ConsumerGroupId" in mapping.notes[-1] for mapping in mappings)
+
+
+def test_given_a_cluster_of_msk_when_listed_then_it_is_polled(client: Any) -> None:
+    arn = "arn:aws:kafka:us-east-1:000000000000:cluster/demo/1-2"
+    managed = without("SelfManagedEventSource") | {
+        "EventSourceArn": arn,
+        "SelfManagedKafkaEventSourceConfig": None,
+        "AmazonManagedKafkaEventSourceConfig": {"ConsumerGroupId": "m"},
+    }
+    with Stubber(client) as stub:
+        rows = [{name: value for name, value in managed.items() if value is not None}]
+        stub.add_response("list_event_source_mappings", {"EventSourceMappings": rows})
+        stub.add_response("get_function_configuration", {"Timeout": 12})
+        (mapping,) = accepted(find_mappings(client))
+    assert (mapping.event_source_arn, mapping.group, mapping.bootstrap_servers) == (arn, "m", ())
+
+
+def test_given_an_arn_that_somebody_made_up_when_listed_then_it_is_not_left_out(client: Any) -> None:
+    arn = "arn:aws:kafka:eu-central-1:000000000000:cluster:kafka:29092"
+    managed = without("SelfManagedEventSource") | {"EventSourceArn": arn}
+    with Stubber(client) as stub:
+        stub.add_response("list_event_source_mappings", {"EventSourceMappings": [managed]})
+        stub.add_response("get_function_configuration", {"Timeout": 12})
+        (mapping,) = accepted(find_mappings(client))
+    assert mapping.event_source_arn == arn
+
+
+def test_given_a_mapping_that_is_being_deleted_when_listed_then_it_is_left_out(client: Any) -> None:
+    with Stubber(client) as stub:
+        stub.add_response("list_event_source_mappings", {"EventSourceMappings": [row(State="Deleting")]})
+        assert find_mappings(client) == []
+
+
+def test_given_an_endpoint_that_stumbles_when_listed_again_then_the_timeout_stays(client: Any) -> None:
+    timeouts: dict[str, int] = {}
+    with Stubber(client) as stub:
+        for timeout in (12, None):
+            stub.add_response("list_event_source_mappings", {"EventSourceMappings": [row()]})
+            if timeout:
+                stub.add_response("get_function_configuration", {"Timeout": timeout})
+            else:
+                stub.add_client_error("get_function_configuration", "ServiceException")
+            (mapping,) = accepted(find_mappings(client, timeouts))
+            assert mapping.target.timeout_seconds == 12
 
 
 def test_given_no_topic_when_listed_then_that_mapping_is_refused(client: Any) -> None:

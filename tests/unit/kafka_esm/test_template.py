@@ -387,7 +387,7 @@ def test_given_every_error_handling_property_when_read_then_all_are_there(read: 
 
 def test_given_no_provisioned_mode_when_read_then_it_is_noted_what_aws_would_refuse(read: Read) -> None:
     (mapping,) = read(with_event("MaximumRetryAttempts: 3"))
-    assert mapping.notes == ("on AWS, MaximumRetryAttempts needs ProvisionedPollerConfig",)
+    assert "MaximumRetryAttempts needs ProvisionedPollerConfig" in [each.message for each in mapping.findings]
 
 
 def test_given_a_destination_when_retries_are_endless_then_there_are_ten(read: Read) -> None:
@@ -470,3 +470,35 @@ def test_given_a_nested_application_when_read_then_the_log_says_that_it_is_left_
 ) -> None:
     read(with_event() + "      Nested: {Type: AWS::Serverless::Application}\n")
     assert "Nested is a template of its own: mappings in it are not polled" in caplog.text
+
+
+def test_given_what_other_tools_write_as_defaults_when_read_then_it_is_taken(read: Read) -> None:
+    (mapping,) = read(
+        with_event("""
+        LoggingConfig: {SystemLogLevel: WARN}
+        MetricsConfig: {Metrics: [EventCount, ErrorCount, KafkaMetrics]}
+        ConsumptionMode: Stream
+        Queues: []
+        ScalingConfig: {}
+        """)
+    )
+    assert mapping.log_level == "WARNING"
+
+
+@pytest.mark.parametrize(
+    ("properties", "message"),
+    [
+        ("ConsumptionMode: Queue", "Queue needs a share group"),
+        ("ConsumptionMode: Both", "'Both', not Stream"),
+        ("Queues: [q]", "Queues is for Amazon MQ"),
+        ("ScalingConfig: {MaximumConcurrency: 2}", "ScalingConfig is for SQS"),
+        ("MetricsConfig: {Metrics: [Lag]}", "'Lag' is not one of EventCount"),
+        ("LoggingConfig: {SystemLogLevel: LOUD}", "'LOUD', not one of DEBUG"),
+        ("LoggingConfig: {Other: x}", "LoggingConfig.Other is not supported"),
+    ],
+)
+def test_given_a_source_of_another_kind_when_read_then_it_is_refused_with_the_reason(
+    read: Read, properties: str, message: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=message):
+        read(with_event(properties))

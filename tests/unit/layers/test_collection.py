@@ -100,7 +100,7 @@ def test_given_another_models_collection_when_ensured_then_the_error_says_what_t
         ensure_collection(qdrant, settings("model-b"))
     assert str(refused.value) == (
         "Collection 'user_embeddings' holds embeddings of EMBEDDING_MODEL 'model-a', here it is 'model-b'. "
-        "Use that one, or another QDRANT_COLLECTION."
+        "Use that one, or another QDRANT_COLLECTION (`mesh reindex --into`)."
     )
 
 
@@ -135,7 +135,7 @@ def test_given_a_collection_of_another_layout_when_ensured_then_the_error_says_w
         ensure_collection(qdrant, settings())
     assert str(refused.value) == (
         f"Collection 'user_embeddings' has layout {named}, and this version reads and writes layout 2. "
-        "Fill a new collection with `mesh reindex --into NAME`, then set QDRANT_COLLECTION to its name."
+        "Use another QDRANT_COLLECTION, and fill it with `mesh reindex`."
     )
 
 

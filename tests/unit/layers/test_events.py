@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 from users.events import (
+    HEARTBEAT,
     PoisonRecordError,
     Reason,
     Record,
@@ -204,6 +206,13 @@ def typed(event_type: bytes) -> list[tuple[str, bytes]]:
 @pytest.mark.parametrize("headers", [[], DELETED.headers, UPDATED.headers, [("ce_tenantid", b"tenant-a")]])
 def test_given_a_tombstone_when_read_then_it_is_passed_over(headers: list[tuple[str, bytes]]) -> None:
     assert parse(b"tenant-a:123", None, headers) is None
+
+
+def test_given_a_heartbeat_when_read_then_it_is_passed_over_and_no_user_of_any_tenant_has_its_key() -> None:
+    assert parse(*HEARTBEAT) is None
+    tenant, _, user_id = (HEARTBEAT.key or b"").decode().partition(":")
+    with pytest.raises(ValidationError):
+        user_deleted(tenant, int(user_id), 1)
 
 
 def test_given_a_tombstone_without_a_key_when_read_then_it_is_poison() -> None:

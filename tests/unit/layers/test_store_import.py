@@ -54,9 +54,9 @@ def test_given_a_hundred_users_when_imported_then_each_is_stored_in_order_with_i
 def test_given_users_of_one_transaction_when_listed_then_they_come_as_they_were_sent(
     store: UserStore,
 ) -> None:
-    ids = [each.user.id for each in created(store.create_all(TENANT, news(*range(33))))]
+    ids = [each.user.id for each in created(store.create_all(TENANT, news(*range(25))))]
     assert all(earlier < later for earlier, later in pairwise(ids))
-    assert len(ids) == 33
+    assert len(ids) == 25
 
 
 def test_given_no_users_when_imported_then_dynamodb_is_not_asked(store: UserStore, aws: DynamoFaults) -> None:
@@ -116,16 +116,16 @@ def test_given_dynamodb_fails_in_the_middle_when_imported_then_what_was_stored_i
 
     store._client.meta.events.register("provide-client-params.dynamodb.TransactWriteItems", fails)
     outcomes = store.create_all(TENANT, [*news(*range(60)), *news(0)])
-    assert said(outcomes) == ["Changed"] * 33 + ["UnavailableError"] * 27 + ["EmailTakenError"]
+    assert said(outcomes) == ["Changed"] * 25 + ["UnavailableError"] * 35 + ["EmailTakenError"]
     aws.down = False
-    assert len(store.page(TENANT, 100).users) == 33
+    assert len(store.page(TENANT, 100).users) == 25
 
 
 def test_given_conflicts_of_one_transaction_when_imported_then_the_others_are_stored(
     store: UserStore, aws: DynamoFaults
 ) -> None:
-    aws.answer(CANCELLED, ["TransactionConflict"] * 99, times=9)
-    assert said(store.create_all(TENANT, news(*range(40)))) == ["UnavailableError"] * 33 + ["Changed"] * 7
+    aws.answer(CANCELLED, ["TransactionConflict"] * 75, times=9)
+    assert said(store.create_all(TENANT, news(*range(40)))) == ["UnavailableError"] * 25 + ["Changed"] * 15
 
 
 def test_given_names_when_the_import_is_sent_again_then_what_was_stored_is_told_and_the_rest_is_stored(

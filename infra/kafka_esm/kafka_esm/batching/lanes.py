@@ -59,10 +59,10 @@ class Batch:
         """How many records it has."""
         return sum(len(chunk.entries) for chunk in self.chunks.values())
 
-    def payload(self, bootstrap: str) -> bytes:
+    def payload(self, bootstrap: str, arn: str | None = None) -> bytes:
         """Return the event."""
         rows = {p.label: [entry.payload for entry in chunk.entries] for p, chunk in self.chunks.items()}
-        return encode_event(bootstrap, rows)
+        return encode_event(bootstrap, rows, arn)
 
     def offsets(self) -> dict[str, frozenset[int]]:
         """Return the offsets by `topic-partition`."""

@@ -41,10 +41,12 @@ class Limits:
     window_seconds: float
     bootstrap: str
     payload_bytes: int = MAX_PAYLOAD_BYTES
+    # Of the cluster, if MSK has it.
+    arn: str | None = None
 
     def fits_alone(self, partition: Partition, payload: bytes) -> bool:
         """Whether a record can be delivered at all."""
-        envelope = envelope_bytes(self.bootstrap) + group_bytes(partition.label)
+        envelope = envelope_bytes(self.bootstrap, self.arn) + group_bytes(partition.label)
         return envelope + len(payload) <= self.payload_bytes
 
 
@@ -70,7 +72,7 @@ def plan(buffers: Mapping[Partition, Sequence[Entry]], limits: Limits) -> Plan |
         return None
     oldest = buffers[waiting[0]][0].arrived
     take: dict[Partition, int] = {}
-    room, room_bytes = limits.records, limits.payload_bytes - envelope_bytes(limits.bootstrap)
+    room, room_bytes = limits.records, limits.payload_bytes - envelope_bytes(limits.bootstrap, limits.arn)
     for partition in waiting:
         # The first of a partition brings the partition's own frame; every other, a comma.
         frame = group_bytes(partition.label) + (1 if take else 0)

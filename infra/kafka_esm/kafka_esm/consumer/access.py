@@ -18,10 +18,14 @@ _SASL_MECHANISMS = {
     "SASL_SCRAM_256_AUTH": "SCRAM-SHA-256",
     "SASL_SCRAM_512_AUTH": "SCRAM-SHA-512",
 }
-_CLIENT_CERTIFICATE = "CLIENT_CERTIFICATE_TLS_AUTH"
+CLIENT_CERTIFICATE = "CLIENT_CERTIFICATE_TLS_AUTH"
 _SERVER_ROOT_CA = "SERVER_ROOT_CA_CERTIFICATE"
+# There is no secret: the AWS credentials of this process sign each connection.
+IAM = "IAM_AUTH"
 # They say where AWS places its pollers; nothing here depends on them.
 _NETWORK = ("VPC_SUBNET", "VPC_SECURITY_GROUP")
+
+_WITHOUT = "for a broker that asks for no authentication: --kafka-no-authentication"
 
 
 class SecretsManagerClient(Protocol):
@@ -40,9 +44,9 @@ def switched_on(configurations: Iterable[tuple[str, str]]) -> dict[str, str]:
     """
     given: dict[str, str] = {}
     for kind, uri in configurations:
-        if not uri or kind in _NETWORK:
+        if (not uri and kind != IAM) or kind in _NETWORK:
             continue
-        if kind not in (*_SASL_MECHANISMS, _CLIENT_CERTIFICATE, _SERVER_ROOT_CA):
+        if kind not in (IAM, *_SASL_MECHANISMS, CLIENT_CERTIFICATE, _SERVER_ROOT_CA):
             raise ConfigurationError(f"SourceAccessConfigurations: the type {kind} is not one for Kafka")
         if kind in given:
             raise ConfigurationError(f"SourceAccessConfigurations: {kind} is there twice")
@@ -57,13 +61,18 @@ def switched_on(configurations: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 
 def kafka_security(
-    configurations: Sequence[tuple[str, str]], secrets: SecretsManagerClient, *, plaintext: bool = False
+    configurations: Sequence[tuple[str, str]],
+    secrets: SecretsManagerClient,
+    *,
+    plaintext: bool = False,
+    tls: bool = False,
 ) -> dict[str, Any]:
     """Return kafka-python's keyword arguments for the (Type, URI) pairs of SourceAccessConfigurations.
 
     A pair with an empty URI is switched off. Anything that is switched on means TLS, as on AWS, and the
     broker's certificate is checked: against SERVER_ROOT_CA_CERTIFICATE alone if it is given, else against the
-    authorities that this machine trusts. Nothing switched on means a connection without either, as in a VPC.
+    authorities that this machine trusts. Nothing switched on means a connection without either, as in a VPC,
+    unless the brokers are known to speak TLS alone (`tls`).
 
     `plaintext` is for local brokers without TLS, and has no counterpart on AWS: the password of BASIC_AUTH
     goes to the broker unprotected, and SERVER_ROOT_CA_CERTIFICATE is not looked at.
@@ -75,18 +84,21 @@ def kafka_security(
     """
     given = switched_on(configurations)
     root_ca = given.pop(_SERVER_ROOT_CA, None)
-    if not given and (plaintext or root_ca is None):
+    if not given and (plaintext or (root_ca is None and not tls)):
         return {}
-    if plaintext and _CLIENT_CERTIFICATE in given:
-        raise ConfigurationError(
-            f"SourceAccessConfigurations: {_CLIENT_CERTIFICATE} needs TLS, which is switched off"
-        )
+    for kind in (CLIENT_CERTIFICATE, IAM) if plaintext else ():
+        if kind not in given:
+            continue
+        raise ConfigurationError(f"SourceAccessConfigurations: {kind} needs TLS, which is switched off")
     options: dict[str, Any] = {}
     if not plaintext:
         options["ssl_context"] = _tls(root_ca, secrets)
     for kind, uri in given.items():
+        if kind == IAM:
+            options["sasl_mechanism"] = "AWS_MSK_IAM"
+            continue
         secret = _secret(kind, uri, secrets)
-        if kind == _CLIENT_CERTIFICATE:
+        if kind == CLIENT_CERTIFICATE:
             _identify(options["ssl_context"], kind, uri, secret)
             continue
         options |= {
@@ -97,6 +109,16 @@ def kafka_security(
     sasl = "sasl_mechanism" in options
     options["security_protocol"] = ("SASL_" if sasl else "") + ("PLAINTEXT" if plaintext else "SSL")
     return options
+
+
+def private_key(uri: str, secrets: SecretsManagerClient) -> str:
+    """Return the private key of a CLIENT_CERTIFICATE_TLS_AUTH.
+
+    Raises:
+        ConfigurationError: the secret cannot be read, or has none.
+
+    """
+    return _field(CLIENT_CERTIFICATE, uri, _secret(CLIENT_CERTIFICATE, uri, secrets), "privateKey")
 
 
 def _tls(root_ca: str | None, secrets: SecretsManagerClient) -> ssl.SSLContext:
@@ -135,9 +157,9 @@ def _secret(kind: str, uri: str, secrets: SecretsManagerClient) -> Mapping[str, 
         text = secrets.get_secret_value(SecretId=uri).get("SecretString")
     except ClientError as exc:
         code = exc.response.get("Error", {}).get("Code", "unknown")
-        raise _unusable(kind, uri, f"it cannot be read ({code})") from None
+        raise _unusable(kind, uri, f"it cannot be read ({code}); {_WITHOUT}") from None
     except BotoCoreError as exc:
-        raise _unusable(kind, uri, f"it cannot be read ({type(exc).__name__})") from None
+        raise _unusable(kind, uri, f"it cannot be read ({type(exc).__name__}); {_WITHOUT}") from None
     try:
         found = json.loads(text or "")
     except (ValueError, RecursionError):

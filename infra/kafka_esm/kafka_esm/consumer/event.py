@@ -62,15 +62,15 @@ def encode_record(record: KafkaRecord) -> bytes:
     ).encode() + (_json(headers) + b"}" if headers else b"[]}")
 
 
-def encode_event(bootstrap: str, records: Mapping[str, Iterable[bytes]]) -> bytes:
-    """Return the event: encoded records by `topic-partition`."""
+def encode_event(bootstrap: str, records: Mapping[str, Iterable[bytes]], arn: str | None = None) -> bytes:
+    """Return the event: encoded records by `topic-partition`; `arn` is that of the cluster, if MSK has it."""
     groups = b",".join(_json(label) + b":[" + b",".join(group) + b"]" for label, group in records.items())
-    return _head(bootstrap) + groups + b"}}"
+    return _head(bootstrap, arn) + groups + b"}}"
 
 
-def envelope_bytes(bootstrap: str) -> int:
+def envelope_bytes(bootstrap: str, arn: str | None = None) -> int:
     """Return the size of an event without any record."""
-    return len(_head(bootstrap)) + 2
+    return len(_head(bootstrap, arn)) + 2
 
 
 def group_bytes(label: str) -> int:
@@ -83,8 +83,9 @@ def partition_label(topic: str, partition: int) -> str:
     return f"{topic}-{partition}"
 
 
-def _head(bootstrap: str) -> bytes:
-    return b'{"eventSource":"SelfManagedKafka","bootstrapServers":' + _json(bootstrap) + b',"records":{'
+def _head(bootstrap: str, arn: str | None) -> bytes:
+    source = b'"SelfManagedKafka"' if arn is None else b'"aws:kafka","eventSourceArn":' + _json(arn)
+    return b'{"eventSource":' + source + b',"bootstrapServers":' + _json(bootstrap) + b',"records":{'
 
 
 def _signed(value: bytes) -> list[int]:

@@ -46,6 +46,8 @@ _DENIED = (AuthorizationError, SaslAuthenticationFailedError, UnsupportedSaslMec
 # What OpenSSL says when one side does not accept the other's certificate, and what is to be done.
 _REMEDIES = {
     "CERTIFICATE_VERIFY_FAILED": "name the broker's authority by SERVER_ROOT_CA_CERTIFICATE",
+    "WRONG_VERSION_NUMBER|IllegalSaslState|UNEXPECTED_EOF|EOF occurred": "if the broker speaks plain text: "
+    "--kafka-plaintext, and --kafka-no-authentication if it asks for no password",
     "ALERT_(BAD_CERTIFICATE|CERTIFICATE_|UNKNOWN_CA)": "name a certificate by CLIENT_CERTIFICATE_TLS_AUTH",
 }
 _CLOSE_MS = 3_000
@@ -421,7 +423,10 @@ def connect(
         with contextlib.suppress(Exception):
             consumer.close(autocommit=False, timeout_ms=_CLOSE_MS)
         if isinstance(exc, AuthorizationError):
-            raise AccessDenied(f"Kafka: {type(exc).__name__}: {mapping.topic}") from exc
+            raise AccessDenied(
+                f"Kafka refuses access to the topic {mapping.topic} or the group {mapping.group}: "
+                f"{type(exc).__name__}"
+            ) from exc
         raise
     return Source(consumer, clients[0], listener, time.monotonic(), mapping)
 
@@ -429,4 +434,6 @@ def connect(
 def _require_topic(consumer: Any, topic: str) -> None:
     # Subscribing to it would make some brokers create it, with a number of partitions of their own.
     if topic not in consumer.topics():
+        # The list leaves out what this user may not describe; its offsets are refused, there or not.
+        consumer.committed(TopicPartition(topic, 0), timeout_ms=_LOOKUP_MS)
         raise UnknownTopicOrPartitionError(f"the topic {topic} does not exist")

@@ -24,7 +24,9 @@ class Finished:
     seconds: float
 
 
-def deliver(batch: Batch, bootstrap: str, invoke: Invoke, give_up: GiveUp | None) -> Finished:
+def deliver(
+    batch: Batch, bootstrap: str, invoke: Invoke, give_up: GiveUp | None, arn: str | None = None
+) -> Finished:
     """Invoke the function with a batch, or give the batch up; every failure is an outcome.
 
     Without a destination (`give_up` is None) giving up is all there is to do.
@@ -33,7 +35,7 @@ def deliver(batch: Batch, bootstrap: str, invoke: Invoke, give_up: GiveUp | None
     size = 0
     try:
         if batch.condition is None:
-            payload = batch.payload(bootstrap)
+            payload = batch.payload(bootstrap, arn)
             size = len(payload)
             outcome = invoke(payload, batch.offsets())
         else:

@@ -24,7 +24,7 @@ from botocore.exceptions import ClientError
 from kafka import KafkaProducer
 from kafka.net.compat import KafkaNetClient
 
-from kafka_esm.aws import aws_session
+from kafka_esm.aws import aws_session, endpoint_of
 from kafka_esm.consumer.event import encode_event, partition_label
 from kafka_esm.errors import ConfigurationError
 
@@ -79,6 +79,8 @@ class Failure:
     # As they stand in the event (encode_record).
     records: Sequence[bytes]
     given_up_at: datetime
+    # Of the cluster, if MSK has it.
+    event_source_arn: str | None = None
 
     @property
     def label(self) -> str:
@@ -182,7 +184,9 @@ def _client(service: str, endpoint_url: str, region: str) -> Any:
     )
     session: Any = aws_session()
     try:
-        return session.client(service, endpoint_url=endpoint_url, region_name=region, config=config)
+        return session.client(
+            service, endpoint_url=endpoint_of(service, endpoint_url), region_name=region, config=config
+        )
     except ValueError as exc:
         raise ConfigurationError(f"--endpoint-url: {exc}") from None
 
@@ -225,10 +229,11 @@ def _document(
         },
         "version": "1.0",
         "timestamp": _iso(failure.given_up_at),
-        # No eventSourceArn: a cluster of one's own has none.
         "KafkaBatchInfo": {
             "batchSize": len(records),
             "bootstrapServers": failure.bootstrap,
+            # A cluster of one's own has none.
+            **({"eventSourceArn": failure.event_source_arn} if failure.event_source_arn else {}),
             "payloadSize": len(_event(failure, records)),
             **info,
         },
@@ -236,7 +241,7 @@ def _document(
 
 
 def _event(failure: Failure, records: Sequence[bytes]) -> bytes:
-    return encode_event(failure.bootstrap, {failure.label: records})
+    return encode_event(failure.bootstrap, {failure.label: records}, failure.event_source_arn)
 
 
 def _object_key(failure: Failure) -> str:

@@ -46,6 +46,7 @@ def failures_of(batch: Batch, mapping: Mapping, region: str) -> list[Failure]:
                     else None
                 ),
                 bootstrap=mapping.bootstrap,
+                event_source_arn=mapping.event_source_arn,
                 topic=partition.topic,
                 partition=partition.partition,
                 records=[entry.payload for entry in chunk.entries],

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionError, HTTPClientError, ReadTimeoutError
 
-from kafka_esm.aws import aws_session
+from kafka_esm.aws import aws_session, endpoint_of
 from kafka_esm.delivery.outcome import Outcome, Sent, judge
 from kafka_esm.errors import ConfigurationError
 
@@ -42,7 +42,9 @@ def lambda_client(
     config = client_config(timeout_seconds, connections)
     session = aws_session()
     try:
-        return session.client("lambda", endpoint_url=endpoint_url, region_name=region, config=config)
+        return session.client(
+            "lambda", endpoint_url=endpoint_of("lambda", endpoint_url), region_name=region, config=config
+        )
     except ValueError as exc:
         raise ConfigurationError(f"--endpoint-url: {exc}") from None
 

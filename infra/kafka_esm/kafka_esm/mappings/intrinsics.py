@@ -7,7 +7,7 @@ use whatever AWS offers.
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import yaml
@@ -42,6 +42,10 @@ class Scope:
     conditions: Mapping[str, Any] = field(default_factory=dict)
     mappings: Mapping[str, Any] = field(default_factory=dict)
     resources: Mapping[str, Any] = field(default_factory=dict)
+    # What other stacks export.
+    imports: Mapping[str, str] = field(default_factory=dict)
+    # Logical id and attribute ("": Ref) of a resource -> its value, if it can be known.
+    look_up: Callable[[str, str], Any] | None = None
 
 
 _SafeLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast
@@ -137,8 +141,7 @@ def holds(condition: Any, scope: Scope) -> bool | Unresolved:
         raise ConfigurationError(f"the template has no condition {condition}")
     # Without itself in scope, a condition in terms of itself is an unknown one, not endless.
     rest = {name: rule for name, rule in scope.conditions.items() if name != condition}
-    inner = Scope(scope.parameters, scope.pseudo, rest, scope.mappings, scope.resources)
-    return _truth(scope.conditions[condition], inner)
+    return _truth(scope.conditions[condition], replace(scope, conditions=rest))
 
 
 def _truth(rule: Any, scope: Scope) -> bool | Unresolved:
@@ -159,6 +162,10 @@ def _ref(name: Any, scope: Scope) -> Any:
         return scope.pseudo[name]
     if name in scope.parameters:
         return scope.parameters[name]
+    # SAM: !Ref Fn.Alias
+    logical_id, _, attribute = name.partition(".")
+    if scope.look_up and (value := scope.look_up(logical_id, attribute)) is not None:
+        return value
     if name in scope.resources:
         return Unresolved(f"{name} is a resource, known only after deployment", resource=name)
     if name == "AWS::StackName":
@@ -225,8 +232,7 @@ def _sub(argument: Any, scope: Scope) -> Any:
         value = local[name] if name in local else _attribute_or_ref(name, scope)
         if isinstance(value, Unresolved):
             # Only `${Resource}` alone still stands for the resource; within a text it does not.
-            alone = match.group(0) == text
-            unknown.append(value if alone else Unresolved(value.reason))
+            unknown.append(value if match.group(0) == text else _part(value))
             return ""
         return _text(value)
 
@@ -242,6 +248,8 @@ def _attribute_or_ref(name: str, scope: Scope) -> Any:
 
 def _getatt(argument: Any, scope: Scope) -> Any:
     resource, attribute = argument if isinstance(argument, list) else argument.split(".", 1)
+    if scope.look_up and (value := scope.look_up(resource, attribute)) is not None:
+        return value
     return Unresolved(
         f"{resource}.{attribute} is known only after deployment",
         # An ARN stands for its resource; any other attribute is something else.
@@ -252,18 +260,20 @@ def _getatt(argument: Any, scope: Scope) -> Any:
 def _join(argument: Any, scope: Scope) -> Any:
     separator, items = argument[0], resolve(argument[1], scope)
     unknown = _first_unresolved(items)
-    return unknown or separator.join(_text(item) for item in items)
+    if unknown:
+        return _part(unknown)
+    return separator.join(_text(item) for item in items)
 
 
 def _split(argument: Any, scope: Scope) -> Any:
     separator, text = argument[0], resolve(argument[1], scope)
-    return text if isinstance(text, Unresolved) else _text(text).split(separator)
+    return _part(text) if isinstance(text, Unresolved) else _text(text).split(separator)
 
 
 def _select(argument: Any, scope: Scope) -> Any:
     index, items = resolve(argument[0], scope), resolve(argument[1], scope)
     if isinstance(index, Unresolved) or isinstance(items, Unresolved):
-        return index if isinstance(index, Unresolved) else items
+        return _part(index if isinstance(index, Unresolved) else items)
     return items[int(index)]
 
 
@@ -274,6 +284,19 @@ def _find_in_map(argument: Any, scope: Scope) -> Any:
         return unknown
     name, top, second = (_text(key) for key in keys)
     return scope.mappings[name][top][second]
+
+
+def _import_value(argument: Any, scope: Scope) -> Any:
+    name = resolve(argument, scope)
+    if isinstance(name, Unresolved):
+        return _part(name)
+    known = scope.imports.get(_text(name))
+    return known or Unresolved(f"Fn::ImportValue cannot be resolved here: pass --import {_text(name)}=…")
+
+
+def _part(value: Unresolved) -> Unresolved:
+    """Return why a text is not known that a resource is part of: it does not stand for the resource."""
+    return Unresolved(value.reason)
 
 
 def _first_unresolved(items: Any) -> Unresolved | None:
@@ -298,6 +321,7 @@ _FUNCTIONS: dict[str, Callable[[Any, Scope], Any]] = {
     "Fn::FindInMap": _find_in_map,
     "Fn::GetAtt": _getatt,
     "Fn::If": _if,
+    "Fn::ImportValue": _import_value,
     "Fn::Join": _join,
     "Fn::Not": _not,
     "Fn::Or": _or,

@@ -2,17 +2,19 @@
 
 import re
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from collections.abc import Mapping as Properties
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal, TypeVar
 
-from kafka_esm.consumer.access import switched_on
+from kafka_esm.consumer.access import IAM, switched_on
 from kafka_esm.consumer.filters import compile_patterns
 from kafka_esm.delivery.destinations import check_destination
 from kafka_esm.errors import ConfigurationError
+from kafka_esm.mappings.dynamic import is_dynamic
 from kafka_esm.mappings.intrinsics import Unresolved
+from kafka_esm.mappings.rules import Finding, findings, starts_in_future
 
 Value = TypeVar("Value")
 StartingPosition = Literal["TRIM_HORIZON", "LATEST", "AT_TIMESTAMP"]
@@ -25,6 +27,8 @@ RETRIES_WITH_DESTINATION = 10
 # Lambda's default for MaximumPollers.
 DEFAULT_MAXIMUM_POLLERS = 200
 
+# The name of a cluster stands behind its kind; emulators' users have made up other forms.
+CLUSTER_ARN = re.compile(r"arn:[a-z-]+:kafka:[^:]*:[^:]*:[a-z-]+[/:](?P<name>[^/:]+).*")
 _SERVER = re.compile(r"[^\s:,/]+:\d{1,5}")
 _TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
 
@@ -37,27 +41,42 @@ _ACCESS = frozenset(
         "SASL_SCRAM_256_AUTH",
         "SASL_SCRAM_512_AUTH",
         "SERVER_ROOT_CA_CERTIFICATE",
+        "IAM_AUTH",
     }
 )
-# On AWS these can only be had with ProvisionedPollerConfig.
-_PROVISIONED_ONLY = (
-    "BisectBatchOnFunctionError",
-    "FunctionResponseTypes",
-    "MaximumRecordAgeInSeconds",
-    "MaximumRetryAttempts",
-)
+# AWS takes them; here they are refused with the reason.
+_REFUSED_ACCESS = {
+    "IAM_OAUTHBEARER_AUTH": "it needs a token of AWS's own web identity",
+    "OAUTHBEARER_AUTH": "the form of its secret is not known to kafka_esm",
+    "VIRTUAL_HOST": "it is for RabbitMQ",
+} | {
+    f"OAUTHBEARER_{name}": "it needs OAUTHBEARER_AUTH, which is not supported"
+    for name in ("SCOPE", "AUDIENCE", "LOGICAL_CLUSTER", "IDENTITY_POOL")
+}
+LogLevel = Literal["DEBUG", "INFO", "WARNING"]
+_LOG_LEVELS: dict[str, LogLevel] = {"DEBUG": "DEBUG", "INFO": "INFO", "WARN": "WARNING"}
+_METRICS = ("EventCount", "ErrorCount", "KafkaMetrics")
 _SUPPORTED = frozenset(
     {
-        *_PROVISIONED_ONLY,
         "BatchSize",
+        "BisectBatchOnFunctionError",
         "ConsumerGroupId",
+        "ConsumptionMode",
         "DestinationConfig",
         "Enabled",
+        "EventSourceArn",
         "FilterCriteria",
+        "FunctionResponseTypes",
         "KafkaBootstrapServers",
         "KmsKeyArn",
+        "LoggingConfig",
         "MaximumBatchingWindowInSeconds",
+        "MaximumRecordAgeInSeconds",
+        "MaximumRetryAttempts",
+        "MetricsConfig",
         "ProvisionedPollerConfig",
+        "Queues",
+        "ScalingConfig",
         "SourceAccessConfigurations",
         "StartingPosition",
         "StartingPositionTimestamp",
@@ -73,6 +92,8 @@ class Target:
 
     name: str
     timeout_seconds: int
+    # Whether it is the function's own, not the longest that there is.
+    timeout_known: bool = field(default=True, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +122,16 @@ class Mapping:
     access: tuple[tuple[str, str], ...] = ()
     # How many invocations the mapping itself allows at a time; None: it does not say.
     pollers: int | None = None
-    # What has no meaning here, or would not work on AWS, for the log and for `check`.
+    # The cluster of MSK that is polled. Until its brokers are looked up, bootstrap_servers is empty.
+    event_source_arn: str | None = None
+    # Whether the brokers want TLS even if `access` says nothing of it.
+    tls: bool = False
+    # From which level on the mapping's lines are logged; None: as all others.
+    log_level: LogLevel | None = None
+    # What has no meaning here, for the log and for `check`.
     notes: tuple[str, ...] = ()
+    # What AWS would refuse or limit: no part of what is polled.
+    findings: tuple[Finding, ...] = field(default=(), compare=False)
 
     @property
     def bootstrap(self) -> str:
@@ -125,6 +154,7 @@ def mapping_from_properties(where: str, target: Target, properties: Properties[s
             f"{where}: {', '.join(unknown)} {'are' if len(unknown) > 1 else 'is'} not supported by "
             "kafka_esm; remove it, or make it depend on a condition that is false here"
         )
+    _refuse_other_sources(where, properties)
     topic = _topic(where, properties)
     access, network = _access(where, properties)
     destination = _destination(where, properties, topic)
@@ -132,11 +162,15 @@ def mapping_from_properties(where: str, target: Target, properties: Properties[s
     if max_retries is None and destination is not None:
         max_retries = RETRIES_WITH_DESTINATION
     position, timestamp = _starting_position(where, properties)
+    group = _group(where, properties, target, topic)
+    bootstrap_servers = () if "EventSourceArn" in properties else _bootstrap_servers(where, properties)
     return Mapping(
         target=target,
-        bootstrap_servers=_bootstrap_servers(where, properties),
+        bootstrap_servers=bootstrap_servers,
+        event_source_arn=_event_source_arn(where, properties),
+        log_level=_log_level(where, properties),
         topic=topic,
-        group=_group(where, properties, target, topic),
+        group=group,
         batch_size=_integer(where, properties, "BatchSize", 1, 10_000, DEFAULT_BATCH_SIZE),
         window_seconds=_window(where, properties),
         starting_position=position,
@@ -150,21 +184,46 @@ def mapping_from_properties(where: str, target: Target, properties: Properties[s
         filters=_filters(where, properties),
         access=access,
         pollers=_pollers(where, properties),
-        notes=_notes(properties, network),
+        notes=_notes(target, properties, network),
+        findings=(
+            *findings(
+                where,
+                properties,
+                timeout_seconds=target.timeout_seconds if target.timeout_known else None,
+                topic=topic,
+                group=group,
+                servers=bootstrap_servers,
+            ),
+            *starts_in_future(timestamp or 0),
+        ),
     )
 
 
-def _notes(properties: Properties[str, Any], network: tuple[str, ...]) -> tuple[str, ...]:
-    notes = [f"{name} has no meaning outside AWS" for name in network]
+def _notes(target: Target, properties: Properties[str, Any], network: tuple[str, ...]) -> tuple[str, ...]:
+    notes = [
+        f"{name} is a dynamic reference, which run reads at the endpoint: {text}"
+        for name, text in (*_dynamic({"FunctionName": target.name}), *_dynamic(properties))
+    ]
+    notes += [f"{name} has no meaning outside AWS" for name in network]
     if properties.get("KmsKeyArn"):
         notes.append("KmsKeyArn has no meaning outside AWS")
-    if not properties.get("ProvisionedPollerConfig"):
-        notes += [
-            f"on AWS, {name} needs ProvisionedPollerConfig"
-            for name in _PROVISIONED_ONLY
-            if properties.get(name) not in (None, False, "false", -1, "-1", [])
-        ]
     return tuple(notes)
+
+
+def _dynamic(properties: Properties[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield the dynamic references that stand in properties, each with the property's name."""
+
+    def texts(value: Any) -> Iterator[str]:
+        if isinstance(value, dict):
+            value = list(value.values())
+        for item in value if isinstance(value, list) else [value]:
+            if isinstance(item, dict | list):
+                yield from texts(item)
+            elif is_dynamic(item):
+                yield item
+
+    for name in sorted(properties):
+        yield from ((name, text) for text in texts(properties[name]))
 
 
 def _known(where: str, name: str, value: Any) -> Any:
@@ -182,25 +241,91 @@ def _required(where: str, properties: Properties[str, Any], name: str) -> Any:
 
 
 def _bootstrap_servers(where: str, properties: Properties[str, Any]) -> tuple[str, ...]:
-    value = _required(where, properties, "KafkaBootstrapServers")
+    return servers(f"{where}: KafkaBootstrapServers", _required(where, properties, "KafkaBootstrapServers"))
+
+
+def servers(where: str, value: Any) -> tuple[str, ...]:
+    """Read the addresses of brokers, of which `where` says where they come from.
+
+    Raises:
+        ConfigurationError: one is not host:port, or there are none.
+
+    """
     items = value if isinstance(value, list) else [value]
     # A list parameter often ends up as one item that still holds commas.
-    servers = [part.strip() for item in items for part in str(item).split(",") if part.strip()]
-    if not servers:
-        raise ConfigurationError(f"{where}: KafkaBootstrapServers is empty; give host:port")
-    for server in servers:
+    texts = [str(item) for item in items]
+    found = [
+        part.strip()
+        for text in texts
+        for part in ([text] if is_dynamic(text) else text.split(","))
+        if part.strip()
+    ]
+    if not found:
+        raise ConfigurationError(f"{where} is empty; give host:port")
+    for server in found:
+        if is_dynamic(server):
+            continue
         if not _SERVER.fullmatch(server):
-            raise ConfigurationError(f"{where}: KafkaBootstrapServers: {server!r} is not host:port")
+            raise ConfigurationError(f"{where}: {server!r} is not host:port")
         if int(server.rpartition(":")[2]) not in range(1, 65_536):
-            raise ConfigurationError(f"{where}: KafkaBootstrapServers: {server!r} has no port up to 65535")
-    return tuple(servers)
+            raise ConfigurationError(f"{where}: {server!r} has no port up to 65535")
+    return tuple(found)
+
+
+def is_cluster(arn: str) -> bool:
+    """Whether an ARN is that of a cluster of MSK."""
+    return CLUSTER_ARN.fullmatch(arn) is not None
+
+
+def _event_source_arn(where: str, properties: Properties[str, Any]) -> str | None:
+    if "EventSourceArn" not in properties:
+        return None
+    value = _required(where, properties, "EventSourceArn")
+    if not isinstance(value, str) or not (is_cluster(value) or is_dynamic(value)):
+        raise ConfigurationError(f"{where}: EventSourceArn is {value!r}, not the ARN of an MSK cluster")
+    return value
+
+
+def _refuse_other_sources(where: str, properties: Properties[str, Any]) -> None:
+    """Take what is empty or is the default, as other tools write it, and refuse what is not for polling."""
+    if _list(where, properties, "Queues"):
+        raise ConfigurationError(f"{where}: Queues is for Amazon MQ; a topic of Kafka goes into Topics")
+    if _object(where, properties, "ScalingConfig"):
+        raise ConfigurationError(f"{where}: ScalingConfig is for SQS; use ProvisionedPollerConfig")
+    mode = _known(where, "ConsumptionMode", properties.get("ConsumptionMode"))
+    if mode == "Queue":
+        raise ConfigurationError(
+            f"{where}: ConsumptionMode Queue needs a share group, which kafka-python has not; use Stream"
+        )
+    if mode not in (None, "Stream") and not is_dynamic(mode):
+        raise ConfigurationError(f"{where}: ConsumptionMode is {mode!r}, not Stream")
+    metrics = _object(where, properties, "MetricsConfig")
+    _only(f"{where}: MetricsConfig", metrics, "Metrics")
+    for metric in _list(f"{where}: MetricsConfig", metrics, "Metrics"):
+        if metric not in _METRICS and not is_dynamic(metric):
+            raise ConfigurationError(
+                f"{where}: MetricsConfig: {metric!r} is not one of {', '.join(_METRICS)}"
+            )
+
+
+def _log_level(where: str, properties: Properties[str, Any]) -> LogLevel | None:
+    config = _object(where, properties, "LoggingConfig")
+    _only(f"{where}: LoggingConfig", config, "SystemLogLevel")
+    level = _known(where, "LoggingConfig.SystemLogLevel", config.get("SystemLogLevel"))
+    if level is None or is_dynamic(level):
+        return None
+    if level not in _LOG_LEVELS:
+        raise ConfigurationError(
+            f"{where}: LoggingConfig.SystemLogLevel is {level!r}, not one of {', '.join(_LOG_LEVELS)}"
+        )
+    return _LOG_LEVELS[level]
 
 
 def _topic(where: str, properties: Properties[str, Any]) -> str:
     value = _required(where, properties, "Topics")
     if not isinstance(value, list) or len(value) != 1:
         raise ConfigurationError(f"{where}: Topics must be a list of exactly one topic")
-    if not isinstance(value[0], str) or not _TOPIC.fullmatch(value[0]):
+    if not isinstance(value[0], str) or not (_TOPIC.fullmatch(value[0]) or is_dynamic(value[0])):
         raise ConfigurationError(f"{where}: Topics: {value[0]!r} is not a topic name")
     return value[0]
 
@@ -220,6 +345,8 @@ def _starting_position(where: str, properties: Properties[str, Any]) -> tuple[St
     timestamp = properties.get("StartingPositionTimestamp")
     if value == "AT_TIMESTAMP":
         return "AT_TIMESTAMP", _timestamp(where, _required(where, properties, "StartingPositionTimestamp"))
+    if is_dynamic(value):
+        return "TRIM_HORIZON", None
     if timestamp is not None:
         raise ConfigurationError(f"{where}: StartingPositionTimestamp needs StartingPosition AT_TIMESTAMP")
     if value == "TRIM_HORIZON":
@@ -233,6 +360,8 @@ def _starting_position(where: str, properties: Properties[str, Any]) -> tuple[St
 
 def _timestamp(where: str, value: Any) -> float:
     """Read seconds since the epoch (CloudFormation) or a time (the API's answer, or YAML's own type)."""
+    if is_dynamic(value):
+        return 0.0
     if isinstance(value, datetime):
         return (value if value.tzinfo else value.replace(tzinfo=UTC)).timestamp()
     try:
@@ -262,20 +391,24 @@ def _access(
     network: list[str] = []
     for item in _list(where, properties, name):
         # An empty URI switches an item off: SAM's transform takes no condition here that could leave it out.
-        if isinstance(item, dict) and item.get("URI") == "":
+        if isinstance(item, dict) and item.get("URI") == "" and item.get("Type") != IAM:
             continue
         kind = _known(where, f"{name}: Type", item.get("Type") if isinstance(item, dict) else item)
         if kind in NETWORK_ACCESS:
             # The URI is not looked at: it often names a resource that only exists on AWS.
             network.append(kind)
             continue
-        if kind not in _ACCESS:
+        if kind in _REFUSED_ACCESS:
+            raise ConfigurationError(f"{where}: {name}: {kind} is not supported: {_REFUSED_ACCESS[kind]}")
+        if kind not in _ACCESS and not is_dynamic(kind):
             raise ConfigurationError(f"{where}: {name}: {kind} is not supported by kafka_esm")
         uri = _known(where, f"{name}: {kind}: URI", item.get("URI") if isinstance(item, dict) else None)
+        if kind == IAM and uri is None:  # there is no secret
+            uri = ""
         if not isinstance(kind, str) or not isinstance(uri, str):
             raise ConfigurationError(f"{where}: {name}: {item!r} is not of the form {{Type, URI}}")
         access.append((kind, uri))
-    _checked(where, switched_on, access)
+    _checked(where, switched_on, [(kind, uri) for kind, uri in access if not is_dynamic(kind)])
     return tuple(access), tuple(dict.fromkeys(network))
 
 
@@ -296,7 +429,8 @@ def _destination(where: str, properties: Properties[str, Any], topic: str) -> st
         raise ConfigurationError(
             f"{where}: DestinationConfig.OnFailure.Destination is {value!r}, neither an ARN nor kafka://topic"
         )
-    _checked(where, check_destination, value)
+    if not is_dynamic(value):
+        _checked(where, check_destination, value)
     if value == f"kafka://{topic}":
         raise ConfigurationError(f"{where}: the failure destination is the source topic: it would never end")
     return value
@@ -305,7 +439,7 @@ def _destination(where: str, properties: Properties[str, Any], topic: str) -> st
 def _report_item_failures(where: str, properties: Properties[str, Any]) -> bool:
     types = _known(where, "FunctionResponseTypes", _list(where, properties, "FunctionResponseTypes"))
     for kind in types:
-        if kind != "ReportBatchItemFailures":
+        if kind != "ReportBatchItemFailures" and not is_dynamic(kind):
             raise ConfigurationError(
                 f"{where}: FunctionResponseTypes: {kind!r} is not ReportBatchItemFailures"
             )
@@ -324,7 +458,7 @@ def _filters(where: str, properties: Properties[str, Any]) -> tuple[str, ...]:
             raise ConfigurationError(f"{where}: FilterCriteria: {item!r} has no Pattern that is a JSON text")
         _only(f"{where}: FilterCriteria.Filters", item, "Pattern")
         patterns.append(pattern)
-    _checked(where, compile_patterns, patterns)
+    _checked(where, compile_patterns, [pattern for pattern in patterns if not is_dynamic(pattern)])
     return tuple(patterns)
 
 
@@ -387,7 +521,7 @@ def _integer(
     where: str, properties: Properties[str, Any], name: str, low: int, high: int, default: int
 ) -> int:
     value = _known(where, name, properties.get(name))
-    if value is None:
+    if value is None or is_dynamic(value):
         return default
     try:
         # Parameters are strings; a bool is an int to Python, not to CloudFormation.
@@ -401,7 +535,7 @@ def _integer(
 
 def _boolean(where: str, properties: Properties[str, Any], name: str, *, default: bool) -> bool:
     value = _known(where, name, properties.get(name))
-    if value is None:
+    if value is None or is_dynamic(value):
         return default
     text = str(value).lower()
     if text not in ("true", "false"):

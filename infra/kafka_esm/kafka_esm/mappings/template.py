@@ -7,16 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from kafka_esm.errors import ConfigurationError
+from kafka_esm.mappings.dynamic import Read, is_dynamic, with_values
 from kafka_esm.mappings.intrinsics import NO_VALUE, Scope, Unresolved, holds, parse, resolve
 from kafka_esm.mappings.mapping import Mapping as EventSourceMapping
-from kafka_esm.mappings.mapping import Target
-from kafka_esm.mappings.references import Deployed, PhysicalName, with_references
+from kafka_esm.mappings.mapping import Target, is_cluster
+from kafka_esm.mappings.references import SAM_FUNCTION_TYPE, Deployed, PhysicalName
 from kafka_esm.mappings.validation import Found, accepted, check_mapping, own_groups
 
 _LOG = logging.getLogger(__name__)
 
-_SAM_FUNCTION_TYPE = "AWS::Serverless::Function"
-_FUNCTION_TYPES = (_SAM_FUNCTION_TYPE, "AWS::Lambda::Function")
 _MAPPING_TYPE = "AWS::Lambda::EventSourceMapping"
 # SAM and CloudFormation deploy other templates by these.
 _NESTED_TYPES = ("AWS::Serverless::Application", "AWS::CloudFormation::Stack")
@@ -35,6 +34,8 @@ def read_mappings(
     region: str = "us-east-1",
     stack_name: str | None = None,
     physical_name: PhysicalName | None = None,
+    imports: Mapping[str, str] | None = None,
+    read: Read | None = None,
 ) -> list[EventSourceMapping]:
     """Read every Kafka event source mapping of a SAM template.
 
@@ -43,8 +44,17 @@ def read_mappings(
             no mapping, or one has a property that is not supported.
 
     """
-    found = find_mappings(path, parameters, region=region, stack_name=stack_name, physical_name=physical_name)
-    return accepted(found)
+    return accepted(
+        find_mappings(
+            path,
+            parameters,
+            region=region,
+            stack_name=stack_name,
+            physical_name=physical_name,
+            imports=imports,
+            read=read,
+        )
+    )
 
 
 def find_mappings(
@@ -54,8 +64,12 @@ def find_mappings(
     region: str = "us-east-1",
     stack_name: str | None = None,
     physical_name: PhysicalName | None = None,
+    imports: Mapping[str, str] | None = None,
+    read: Read | None = None,
 ) -> list[Found]:
     """Find every Kafka event source mapping of a SAM template, and what is wrong with it, if anything is.
+
+    `imports` is what other stacks export. `read` reads dynamic references; without it they stay as they are.
 
     Raises:
         ConfigurationError: the template cannot be read, a parameter is unknown, or there is no mapping.
@@ -67,26 +81,30 @@ def find_mappings(
         reason = exc.strerror if isinstance(exc, OSError) else "it is not UTF-8"
         raise ConfigurationError(f"the template {path} cannot be read: {reason}") from None
     template = parse(text)
-    scope = _scope(template, parameters, region, stack_name)
+    scope = _scope(template, parameters, region, stack_name, imports or {})
     deployed = Deployed(template, scope, region, physical_name)
     found = [
         check_mapping(
             where,
-            functools.partial(_target, function, deployed),
-            functools.partial(with_references, properties, deployed),
+            functools.partial(_target, function, deployed, read),
+            functools.partial(with_values, properties, read),
         )
-        for where, function, properties in _found(template, scope)
+        for where, function, properties in _found(template, deployed.scope)
     ]
     if not found:
         raise ConfigurationError(
-            f"the template {path} has no Kafka event source mapping (an event of Type SelfManagedKafka, "
-            "or an AWS::Lambda::EventSourceMapping with SelfManagedEventSource)"
+            f"the template {path} has no Kafka event source mapping (an event of Type SelfManagedKafka "
+            "or MSK, or an AWS::Lambda::EventSourceMapping with SelfManagedEventSource or a cluster's ARN)"
         )
     return own_groups(found)
 
 
 def _scope(
-    template: Mapping[str, Any], given: Mapping[str, str], region: str, stack_name: str | None
+    template: Mapping[str, Any],
+    given: Mapping[str, str],
+    region: str,
+    stack_name: str | None,
+    imports: Mapping[str, str],
 ) -> Scope:
     declared = _object("Parameters", template.get("Parameters"))
     for name in given:
@@ -109,6 +127,7 @@ def _scope(
         conditions=_object("Conditions", template.get("Conditions")),
         mappings=_object("Mappings", template.get("Mappings")),
         resources=template["Resources"],
+        imports=imports,
     )
 
 
@@ -133,13 +152,13 @@ def _found(template: Mapping[str, Any], scope: Scope) -> Iterator[tuple[str, Any
         kind = resource.get("Type") if isinstance(resource, dict) else None
         if kind in _NESTED_TYPES:
             _LOG.warning("%s is a template of its own: mappings in it are not polled", logical_id)
-        if kind not in (_SAM_FUNCTION_TYPE, _MAPPING_TYPE) or not _exists(logical_id, resource, scope):
+        if kind not in (SAM_FUNCTION_TYPE, _MAPPING_TYPE) or not _exists(logical_id, resource, scope):
             continue
-        if kind == _SAM_FUNCTION_TYPE:
+        if kind == SAM_FUNCTION_TYPE:
             yield from _found_in_function(logical_id, _properties(logical_id, resource), scope)
         else:
             properties = _object(logical_id, resolve(_properties(logical_id, resource), scope))
-            if "SelfManagedEventSource" in properties:
+            if _is_kafka(properties):
                 function, sam_properties = _as_sam(logical_id, properties)
                 yield logical_id, function, sam_properties
 
@@ -151,9 +170,24 @@ def _found_in_function(
     for event_id, event in events.items():
         _refuse_macro(f"{logical_id}.Events", event_id)
         where = f"{logical_id}.Events.{event_id}"
-        if _object(where, event).get("Type") == "SelfManagedKafka":
-            event_properties = _object(where, event.get("Properties"))
+        kind = _object(where, event).get("Type")
+        if kind in ("SelfManagedKafka", "MSK"):
+            event_properties = dict(_object(where, event.get("Properties")))
+            if kind == "MSK":
+                # Never both, as in a plain mapping: what SAM calls the cluster's ARN.
+                event_properties["EventSourceArn"] = event_properties.pop("Stream", None)
             yield where, SamEvent("", resource=logical_id), event_properties
+
+
+def _is_kafka(properties: Mapping[str, Any]) -> bool:
+    arn = properties.get("EventSourceArn")
+    return (
+        "SelfManagedEventSource" in properties
+        or "AmazonManagedKafkaEventSourceConfig" in properties
+        # No other source has topics; an ARN that is not known here may be a cluster's.
+        or "Topics" in properties
+        or (isinstance(arn, str) and is_cluster(arn))
+    )
 
 
 def _refuse_macro(where: str, name: Any) -> None:
@@ -192,61 +226,49 @@ def _as_sam(where: str, properties: Mapping[str, Any]) -> tuple[Any, dict[str, A
     function = rest.pop("FunctionName", None)
     if function is None:
         raise ConfigurationError(f"{where}: FunctionName is missing")
-    source = rest.pop("SelfManagedEventSource")
-    endpoints = source.get("Endpoints") if isinstance(source, dict) else source
-    rest["KafkaBootstrapServers"] = (
-        endpoints.get("KafkaBootstrapServers") if isinstance(endpoints, dict) else endpoints
-    )
-    config = rest.pop("SelfManagedKafkaEventSourceConfig", None) or {}
-    # Whatever else is in there (a schema registry) is refused by its own name.
-    rest |= config if isinstance(config, dict) else {"ConsumerGroupId": config}
+    if "SelfManagedEventSource" in rest:
+        source = rest.pop("SelfManagedEventSource")
+        # LocalStack's users had to give both: the brokers are what can be polled.
+        rest.pop("EventSourceArn", None)
+        endpoints = source.get("Endpoints") if isinstance(source, dict) else source
+        rest["KafkaBootstrapServers"] = (
+            endpoints.get("KafkaBootstrapServers") if isinstance(endpoints, dict) else endpoints
+        )
+    else:
+        rest.setdefault("EventSourceArn", None)
+    for name in ("SelfManagedKafkaEventSourceConfig", "AmazonManagedKafkaEventSourceConfig"):
+        config = rest.pop(name, None) or {}
+        # Whatever else is in there is checked by its own name.
+        rest |= config if isinstance(config, dict) else {"ConsumerGroupId": config}
     return function, rest
 
 
-def _target(function: Any, deployed: Deployed) -> Target:
-    if isinstance(function, str):
-        # A name or an ARN: its timeout is not in this template.
-        return Target(function, _LONGEST_TIMEOUT)
-    logical_id = function.resource if isinstance(function, Unresolved) else None
-    resource = deployed.resource(logical_id)
-    if logical_id is None or resource.get("Type") not in _FUNCTION_TYPES:
-        reason = function.reason if isinstance(function, Unresolved) else "not a function"
-        raise ConfigurationError(f"FunctionName of an {_MAPPING_TYPE}: {reason}")
-    properties = _properties(logical_id, resource)
-    if deployed.physical_name:
-        name = deployed.physical_name(logical_id)
-    else:
-        name = _local_name(logical_id, properties, deployed.scope)
-    # A plain mapping that names the function itself stays with $LATEST, whatever SAM publishes.
-    alias = _alias(logical_id, properties, deployed) if isinstance(function, SamEvent) else None
-    return Target(
-        name=f"{name}:{alias}" if alias else name,
-        timeout_seconds=_timeout(logical_id, properties, deployed.template, deployed.scope),
-    )
+def _target(function: Any, deployed: Deployed, read: Read | None) -> Target:
+    if isinstance(function, SamEvent):
+        # A plain mapping that names the function itself stays with $LATEST, whatever SAM publishes.
+        logical_id = str(function.resource)
+        alias = deployed.alias(logical_id)
+        name = deployed.function_name(logical_id) + (f":{alias}" if alias else "")
+        return Target(with_values(name, read), _timeout(logical_id, deployed))
+    if isinstance(function, Unresolved):
+        raise ConfigurationError(f"FunctionName of an {_MAPPING_TYPE}: {function.reason}")
+    text = with_values(str(function), read)
+    if is_dynamic(text):
+        return Target(text, _LONGEST_TIMEOUT, timeout_known=False)
+    invoked = deployed.invoked(text)
+    if invoked is None:
+        raise ConfigurationError(f"FunctionName of an {_MAPPING_TYPE}: {text!r} does not name a function")
+    # A function that the template does not have: neither does it have its timeout.
+    called, known = invoked
+    if known is None:
+        return Target(called, _LONGEST_TIMEOUT, timeout_known=False)
+    return Target(called, _timeout(known, deployed))
 
 
-def _alias(logical_id: str, properties: Mapping[str, Any], deployed: Deployed) -> str | None:
-    """Return the alias that SAM makes the target of a function's events (AutoPublishAlias)."""
+def _timeout(logical_id: str, deployed: Deployed) -> int:
+    properties = _properties(logical_id, deployed.resource(logical_id))
     shared = _object("Globals.Function", _object("Globals", deployed.template.get("Globals")).get("Function"))
-    value = resolve(properties.get("AutoPublishAlias", shared.get("AutoPublishAlias")), deployed.scope)
-    if isinstance(value, Unresolved):
-        raise ConfigurationError(f"{logical_id}: AutoPublishAlias: {value.reason}")
-    return None if value is None or value is NO_VALUE or value == "" else str(value)
-
-
-def _local_name(logical_id: str, properties: Mapping[str, Any], scope: Scope) -> str:
-    name = resolve(properties.get("FunctionName"), scope)
-    if isinstance(name, Unresolved):
-        raise ConfigurationError(f"{logical_id}: FunctionName: {name.reason}")
-    # `sam local start-lambda` knows an unnamed function by its logical id.
-    return logical_id if name is None or name is NO_VALUE else str(name)
-
-
-def _timeout(
-    logical_id: str, properties: Mapping[str, Any], template: Mapping[str, Any], scope: Scope
-) -> int:
-    shared = _object("Globals.Function", _object("Globals", template.get("Globals")).get("Function"))
-    value = resolve(properties.get("Timeout", shared.get("Timeout", _DEFAULT_TIMEOUT)), scope)
+    value = resolve(properties.get("Timeout", shared.get("Timeout", _DEFAULT_TIMEOUT)), deployed.scope)
     try:
         seconds = int(str(value))
     except ValueError:

@@ -1,5 +1,6 @@
 """What was found where mappings were looked for, good or bad."""
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -7,6 +8,8 @@ from typing import Any
 from kafka_esm.errors import ConfigurationError
 from kafka_esm.mappings.mapping import Mapping as EventSourceMapping
 from kafka_esm.mappings.mapping import Target, mapping_from_properties
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +58,21 @@ def _share_group(one: EventSourceMapping | None, other: EventSourceMapping | Non
         and other.enabled
         and one.group == other.group
         # A cluster may be named by any of its brokers.
-        and not set(one.bootstrap_servers).isdisjoint(other.bootstrap_servers)
+        and (
+            not set(one.bootstrap_servers).isdisjoint(other.bootstrap_servers)
+            or (one.event_source_arn is not None and one.event_source_arn == other.event_source_arn)
+        )
     )
+
+
+def good(found: Sequence[Found], said: set[str]) -> list[EventSourceMapping]:
+    """Return the mappings that can be polled; log why the others cannot, unless it was `said` before."""
+    errors = {str(one.error) for one in found if one.error is not None}
+    for text in sorted(errors - said):
+        _LOG.error("mapping cannot be polled: %s", text)
+    said.clear()
+    said.update(errors)
+    return [one.mapping for one in found if one.mapping is not None]
 
 
 def accepted(found: Sequence[Found]) -> list[EventSourceMapping]:

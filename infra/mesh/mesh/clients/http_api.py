@@ -52,9 +52,11 @@ class TenantClient:
             if cursor is None:
                 return
 
-    def search(self, query: str, limit: int = 5) -> list[dict[str, Any]]:
-        """Return the users nearest to the query, best first."""
-        answer = self._json(self.http.get("/ai/users/search", params={"query": query, "limit": str(limit)}))
+    def search(self, query: str, limit: int = 5, **more: Any) -> list[dict[str, Any]]:
+        """Return the users that a query finds, best first; `more` are the API's other parameters."""
+        answer = self._json(
+            self.http.get("/ai/users/search", params={"query": query, "limit": limit, **more})
+        )
         results: list[dict[str, Any]] = answer["results"]
         return results
 

@@ -18,7 +18,7 @@ from users.model import User
 from vectors.index import point_id
 
 from mesh.clients.http_api import TenantClient, client_of
-from mesh.commands.demo_people import BAKERY, LABORATORY, QUESTIONS, Person
+from mesh.commands.demo_people import BAKERY, LABORATORY, MEANINGS, NONSENSE, WORDS, Person
 from mesh.deployment import template_parameters
 from mesh.errors import MeshError
 from mesh.kafka import kafka_access
@@ -26,6 +26,7 @@ from mesh.process import wait_until
 from mesh.state import State
 
 _TIMEOUT = 60
+_MIN_SCORE = 0.3  # of the layer's model, below which a score says nothing
 _SAMPLES = 5
 
 
@@ -79,13 +80,25 @@ def _create(tenants: Sequence[tuple[TenantClient, Sequence[Person]]], console: C
 
 def _ask(clients: dict[str, TenantClient], console: Console) -> None:
     console.rule("Search by meaning")
-    for tenant, question, expected in QUESTIONS:
+    for tenant, question, expected in MEANINGS:
         results = clients[tenant].search(question, 3)
         table = Table("score", "name", "profile", title=f"{tenant}: “{question}”", title_justify="left")
         for result in results:
             table.add_row(f"{result['score']:.3f}", result["name"], result["profile"])
         console.print(table)
         _check(results[0]["name"] == expected, f"the best answer to “{question}” is {expected}")
+    console.rule("Search by name, address and word")
+    table = Table("tenant", "query", "best", "found by", "topic")
+    for tenant, query, expected in WORDS:
+        best = clients[tenant].search(query, 1)[0]
+        table.add_row(tenant, query, best["name"], ", ".join(best["matched"]), ", ".join(best["topics"]))
+        _check(best["name"] == expected, f"the best answer to “{query}” is {expected}")
+    console.print(table)
+    _check(
+        all(client.search(NONSENSE, 5, minScore=_MIN_SCORE) == [] for client in clients.values()),
+        f"“{NONSENSE}” finds nobody with a minScore of {_MIN_SCORE}",
+        console,
+    )
 
 
 def _isolated(

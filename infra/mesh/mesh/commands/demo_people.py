@@ -57,7 +57,7 @@ LABORATORY = [
 ]
 
 # Which tenant asks what, and whom every reader would name.
-QUESTIONS = [
+MEANINGS = [
     ("bakery", "someone who bakes bread", "Alice Chen"),
     ("bakery", "who can help with my tax declaration?", "Carla Rossi"),
     ("bakery", "a musician in an orchestra", "Jonas Weber"),
@@ -65,3 +65,12 @@ QUESTIONS = [
     ("laboratory", "an expert for sick horses", "Beth O'Connor"),
     ("laboratory", "weather forecast", "Will Johnson"),
 ]
+WORDS = [
+    ("laboratory", "oconnor", "Beth O'Connor"),
+    ("laboratory", "muller", "Zoë Müller"),
+    ("bakery", "Fernandes", "Lucía Fernández"),
+    ("bakery", "hugo@example.dev", "Hugo Martin"),
+    ("laboratory", "quantum", "Xenia Pappas"),
+    ("bakery", "the photographer called Grace", "Grace Kim"),
+]
+NONSENSE = "xqzv blorf wug"

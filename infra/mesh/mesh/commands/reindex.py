@@ -21,12 +21,13 @@ from vectors.index import UserIndex
 from mesh import paths
 from mesh.clients import operator, tables
 from mesh.commands import status
+from mesh.commands.up import Ports, up
 from mesh.deployment import template_parameters
 from mesh.deployment.provision import provision
 from mesh.errors import MeshError
 from mesh.process import wait_until
 from mesh.progress import progress_bar
-from mesh.state import State
+from mesh.state import State, load_running
 
 _INDEXED_SECONDS = 600
 _FETCHED_SECONDS = 10.0
@@ -49,14 +50,46 @@ class _Event(BaseModel):
     after: _After
 
 
-def run(state: State, tenant: str | None, console: Console) -> None:
+def into(collection: str, parameters: Mapping[str, str], console: Console) -> None:
+    """Change to another collection, made by these parameters, without a gap; the old one stays, unused.
+
+    A second enrich fills it and keeps it up to date, while the one there is searched. Then it takes the
+    other's place, together with its consumer group: nothing between the two is left out. What was
+    interrupted goes on. MeshError as of `run`, or if the parameters are not an index's.
+    """
+    state = load_running()
+    values = template_parameters.resolved(template_parameters.given(state))
+    defaults = template_parameters.of_next_index()
+    if collection == (old := values["QdrantCollection"]):
+        raise MeshError(f"{collection} is the collection that is searched: give the name of another one.")
+    if others := sorted(parameters.keys() - defaults.keys()):
+        raise MeshError(f"{', '.join(others)}: an index has other parameters, {', '.join(defaults)}.")
+    chosen = {
+        **{name: values[name] for name in defaults},
+        **parameters,
+        "QdrantCollection": collection,
+        "ConsumerGroupId": f"event-mesh.enrich.{collection}",
+    }
+
+    def progress(step: str) -> None:
+        console.print(f"[dim]·[/] {step}")
+
+    up(Ports(), {f"Next{name}": value for name, value in chosen.items()}, progress)
+    run(load_running(), None, console, collection)
+    up(Ports(), chosen | {f"Next{name}": value for name, value in defaults.items()}, progress)
+    console.print(f"{collection} is searched. {old} gets no more changes and erasures: remove it soon.")
+
+
+def run(state: State, tenant: str | None, console: Console, collection: str | None = None) -> None:
     """Publish the users of all tenants, or of one, and wait until all of them are indexed.
 
+    In the collection that is searched, or another one that is filled beside it.
     A run over all tenants that was interrupted goes on where it was. MeshError if there is no such tenant,
     if a store does not answer, if the collection is another model's, or if users are missing in the index
     at the end.
     """
     values = template_parameters.resolved(template_parameters.given(state))
+    values |= {"QdrantCollection": collection} if collection else {}
     provision(state)
     try:
         _run(state, values, tenant, console)

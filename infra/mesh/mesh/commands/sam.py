@@ -51,7 +51,8 @@ def _deployed_variables(endpoint_url: str) -> dict[str, dict[str, str]]:
     found = {}
     for logical_id, resource in build.built_template()["Resources"].items():
         if resource["Type"] == "AWS::Serverless::Function":
-            name = physical_id(endpoint_url, logical_id)
+            if (name := physical_id(endpoint_url, logical_id)) is None:
+                continue  # its condition does not hold
             configuration = functions.get_function_configuration(FunctionName=name)
             found[logical_id] = {
                 **configuration["Environment"]["Variables"],

@@ -36,10 +36,10 @@ def _complete_concurrency(
     """Reserve what the template reserves: by a parameter, unless it is 0."""
     functions = client("lambda", endpoint_url)
     for logical_id, resource in resources.items():
-        reserved = resource["Properties"].get("ReservedConcurrentExecutions")
-        if reserved is None:
+        if (reserved := resource["Properties"].get("ReservedConcurrentExecutions")) is None:
             continue
-        name = physical_id(endpoint_url, logical_id)
+        if (name := physical_id(endpoint_url, logical_id)) is None:
+            continue  # its condition does not hold
         value = int(parameters[reserved["Fn::If"][1]["Ref"]])
         if value:
             functions.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=value)

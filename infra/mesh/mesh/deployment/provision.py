@@ -22,7 +22,9 @@ def provision(state: State) -> None:
     """
     values = template_parameters.resolved(template_parameters.given(state))
     create_topics(kafka_access.options(state), topics(values))
-    _create_collection(values)
+    _create_collection("EnrichFunction", values)
+    if values["NextQdrantCollection"]:
+        _create_collection("EnrichNextFunction", values)
 
 
 def topics(values: Mapping[str, str]) -> list[NewTopic]:
@@ -67,13 +69,14 @@ def _configure(admin: KafkaAdminClient, topic: NewTopic) -> None:
             raise MeshError(f"Kafka does not configure the topic {topic.name}: {said}")
 
 
-def _create_collection(values: dict[str, str]) -> None:
+def _create_collection(function: str, values: dict[str, str]) -> None:
+    """Create what a function writes to; MeshError if there is another collection of that name."""
     from qdrant_client import QdrantClient  # it takes a second
     from vectors.collection import ensure_collection
     from vectors.errors import LayoutMismatchError, ModelMismatchError, ServerTooOldError
     from vectors.settings import Settings
 
-    settings = Settings.model_validate(template_parameters.environment("EnrichFunction", values))
+    settings = Settings.model_validate(template_parameters.environment(function, values))
     client = QdrantClient(url=settings.qdrant_url, check_compatibility=False)
     try:
         ensure_collection(client, settings)

@@ -54,6 +54,16 @@ def declared() -> list[str]:
     return sorted(build.source_template()["Parameters"])
 
 
+def of_next_index() -> dict[str, str]:
+    """Return the parameters that the template has for the next index, too, with those defaults."""
+    parameters = build.source_template()["Parameters"].items()
+    return {
+        name.removeprefix("Next"): str(each["Default"])
+        for name, each in parameters
+        if name.startswith("Next")
+    }
+
+
 def resolved(chosen: Mapping[str, str]) -> dict[str, str]:
     """Return every parameter of the built template with the value it gets."""
     declared = build.built_template()["Parameters"]

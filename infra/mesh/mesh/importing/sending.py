@@ -78,6 +78,9 @@ def _outcome(entry: Entry, outcome: dict[str, Any]) -> Outcome:
         case "taken":
             said = "A user of the tenant has this e-mail address."
             return Outcome(entry, [{"pointer": "email", "detail": said}], None)
+        case "erased":
+            said = "The import has created this user before, and it has been erased since."
+            return Outcome(entry, [{"pointer": "", "detail": said}], None)
         case _:
             return Outcome(entry, outcome["problems"], None)
 

@@ -13,7 +13,7 @@ from users.errors import UnavailableError
 from users.kafka_client import access_options
 from users.settings import DeadLetterSettings, UserEventsSettings
 
-_SLACK = timedelta(days=1)  # for a broker that is late, a delivery under way, and clocks that are apart
+_SLACK = timedelta(days=1)  # for heartbeats an hour apart, a late broker, a delivery under way, clocks
 _REQUEST_MS = 5_000
 
 

@@ -15,7 +15,6 @@ from users.errors import UnavailableError
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-_WRITES = 25  # of one BatchWriteItem
 _MOST_REMOVED = 1_000
 _USERS = table.user_sk(0).rstrip("0")
 _OUTBOX = table.outbox_sk("")
@@ -46,17 +45,7 @@ class TenantItems:
             for item in self._items("", ProjectionExpression="pk, sk")
             if item["sk"]["S"] != table.TENANT_SK and not item["sk"]["S"].startswith(_USERS)
         )
-        removed = 0
-        while removed < _MOST_REMOVED:
-            some: list[Any] = [{"DeleteRequest": {"Key": key}} for key in islice(keys, _WRITES)]
-            if not some:
-                break
-            try:
-                self._client.batch_write_item(RequestItems={self._table: some})
-            except (BotoCoreError, ClientError) as error:
-                raise UnavailableError("DynamoDB did not remove the tenant's items.") from error
-            removed += len(some)
-        return removed
+        return table.remove(self._client, self._table, islice(keys, _MOST_REMOVED))
 
     def remove_tenant(self) -> None:
         """Take the tenant from the list of tenants: the last that is known of it."""

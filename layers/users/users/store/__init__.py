@@ -2,34 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from time import monotonic
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from users import cursor as cursors
 from users import outbox, table
-from users.errors import EmailTakenError, NotFoundError, UnavailableError, VersionMismatchError
+from users.errors import EmailTakenError, ErasedError, NotFoundError, UnavailableError
 from users.events import user_created, user_deleted, user_updated
 from users.model import NewUser, User, UserPatch, new_users, unique_email
 from users.store import items
+from users.store.reading import UserReader
 from users.store.transaction import FAILED, Patience, Transactions, answering
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-_USERS_AT_ONCE = 33  # a transaction has 100 items at most, and a new user takes three
+_USERS_AT_ONCE = 25  # a transaction has 100 items at most, and a new user takes up to four
 
 _REGISTERED_SECONDS = 300  # less than a tenant must have been quiet to be deleted: it may come back
 
 _registered: dict[str, float] = {}  # until when this execution environment takes a tenant to be in the table
-
-
-class Page(NamedTuple):
-    """Users, oldest first, and the cursor of the next page (None after the last)."""
-
-    users: list[User]
-    next_cursor: str | None
 
 
 class Changed(NamedTuple):
@@ -39,7 +32,7 @@ class Changed(NamedTuple):
     event: outbox.Event | None
 
 
-Outcome = Changed | EmailTakenError | UnavailableError
+Outcome = Changed | EmailTakenError | ErasedError | UnavailableError
 
 
 class _Wanted(NamedTuple):
@@ -50,46 +43,25 @@ class _Wanted(NamedTuple):
     request: str | None
 
 
-class UserStore:
-    """The users of every tenant; each method is given the one tenant it works for.
+class UserStore(UserReader):
+    """The users of every tenant, to be read and to be changed.
 
-    All of them raise UnavailableError if DynamoDB does not answer, or others write the same items for longer
-    than two seconds. `traceparent` is the request's, for the event.
+    All methods raise UnavailableError if others write the same items for longer than two seconds.
+    `traceparent` is the request's, for the event.
     """
 
     def __init__(self, client: DynamoDBClient, table_name: str) -> None:
-        self._client = client
-        self._table = table_name
+        super().__init__(client, table_name)
         self._transactions = Transactions(client, table_name)
-
-    def get(self, tenant_id: str, user_id: int) -> User:
-        """Return a user of the tenant; NotFoundError if there is none with this id."""
-        with answering("read the user"):
-            return self._user(tenant_id, user_id)
-
-    def by_email(self, tenant_id: str, address: str) -> User | None:
-        """Return the user of the tenant who has an address, in any spelling of it; None if nobody has.
-
-        ValueError for what is no address.
-        """
-        with answering("read the address"):
-            found = self._get(tenant_id, table.email_sk(address))
-            if not found:
-                return None
-            try:
-                user = self._user(tenant_id, int(found["userId"]["N"]))
-            except NotFoundError:  # erased in between
-                return None
-        return user if unique_email(user.email) == unique_email(address) else None  # changed in between
 
     def create(
         self, tenant_id: str, new: NewUser, traceparent: str | None = None, request: str | None = None
     ) -> Changed:
         """Store a new user.
 
-        `request` names the client's request: if the very same request has stored the user before, and died
-        before it could say so, that user is returned. Raises EmailTakenError if the tenant has another user
-        with the address (in any case).
+        `request` names the client's request: if the very same request has stored the user up to a day before,
+        that user is returned, as it is now. Raises ErasedError if it has been erased since, EmailTakenError
+        if the tenant has another user with the address (in any case).
         """
         [outcome] = self.create_all(tenant_id, [new], traceparent, [request])
         if isinstance(outcome, Exception):
@@ -185,41 +157,6 @@ class UserStore:
                     return event
                 patience.wait()
 
-    def page(self, tenant_id: str, limit: int, cursor: str | None = None) -> Page:
-        """Return up to `limit` users of the tenant, those after `cursor` if there is one.
-
-        Raises InvalidCursorError for a cursor that is not this tenant's.
-        """
-        after = cursors.decode(tenant_id, cursor) if cursor is not None else 0
-        with answering("list the users"):
-            answer = self._client.query(
-                TableName=self._table,
-                KeyConditionExpression="pk = :pk AND sk BETWEEN :first AND :last",
-                ExpressionAttributeValues={
-                    ":pk": {"S": table.pk(tenant_id)},
-                    ":first": {"S": table.user_sk(after + 1)},
-                    ":last": {"S": table.user_sk(2**53)},
-                },
-                Limit=limit + 1,  # one more than asked for tells whether there is a next page
-                ConsistentRead=True,
-            )
-        found = [items.user_of(tenant_id, item) for item in answer["Items"]]
-        more = len(found) > limit or "LastEvaluatedKey" in answer
-        users = found[:limit]
-        return Page(users, cursors.encode(tenant_id, users[-1].id) if more and users else None)
-
-    def tenants(self) -> Iterator[str]:
-        """Yield every tenant that ever had a user."""
-        with answering("list the tenants"):
-            for page in self._client.get_paginator("query").paginate(
-                TableName=self._table,
-                IndexName=table.INDEX,
-                KeyConditionExpression="#list = :list",
-                ExpressionAttributeNames={"#list": "list"},
-                ExpressionAttributeValues={":list": {"S": table.TENANTS}},
-            ):
-                yield from (item["position"]["S"] for item in page["Items"])
-
     def _register(self, tenant_id: str) -> None:
         """Have the tenant in the list of tenants, before its first user is there."""
         if monotonic() < _registered.get(tenant_id, 0):
@@ -240,47 +177,38 @@ class UserStore:
         while wanted:
             users = new_users(tenant_id, [each.new for each in wanted])
             events = [outbox.Event(tenant_id, user_created(user, traceparent)) for user in users]
-            writes = [
-                items.put_new(item)
-                for each, user, event in zip(wanted, users, events, strict=True)
-                for item in (
-                    items.address_item(user, each.request),
-                    items.user_item(user),
-                    outbox.item(event, user.created_at),
-                )
+            created = list(zip(wanted, users, events, strict=True))
+            unique = [(each, item) for each, user, _ in created for item in _unique_items(each, user)]
+            others = [
+                item
+                for _, user, event in created
+                for item in (items.user_item(user), outbox.item(event, user.created_at))
             ]
+            writes = [items.put_new(item) for item in [*(item for _, item in unique), *others]]
             refusals = self._transactions.commit(events[0].id, writes, patience)
             if not refusals:
-                created = zip(wanted, users, events, strict=True)
                 outcomes |= {each.place: Changed(user, event) for each, user, event in created}
                 return
-            taken = [each for each, refusal in zip(wanted, refusals[::3], strict=True) if refusal == FAILED]
-            if not taken:
+            there = {
+                each.place: each for (each, _), why in zip(unique, refusals, strict=False) if why == FAILED
+            }
+            if not there:
                 patience.wait()
-            outcomes |= {each.place: self._created_before(tenant_id, each) for each in taken}
+            outcomes |= {place: self._created_before(tenant_id, each) for place, each in there.items()}
             wanted = [each for each in wanted if each.place not in outcomes]
 
-    def _created_before(self, tenant_id: str, wanted: _Wanted) -> Changed | EmailTakenError:
-        """Return the user whom an earlier attempt of the same request has stored, if it was that one."""
-        address = self._get(tenant_id, table.email_sk(wanted.new.email))
-        if wanted.request is None or "request" not in address or address["request"]["S"] != wanted.request:
+    def _created_before(self, tenant_id: str, wanted: _Wanted) -> Changed | EmailTakenError | ErasedError:
+        """Return the user whom an earlier attempt of the same request has stored, if there was one."""
+        known = self._get(tenant_id, table.request_sk(wanted.request)) if wanted.request else {}
+        if not known:
             return EmailTakenError()
         try:
-            return Changed(self._user(tenant_id, int(address["userId"]["N"])), None)
-        except NotFoundError:  # erased in between
-            return EmailTakenError()
+            return Changed(self._user(tenant_id, int(known["userId"]["N"])), None)
+        except NotFoundError:
+            return ErasedError()
 
-    def _user(self, tenant_id: str, user_id: int, expected: Collection[int] | None = None) -> User:
-        item = self._get(tenant_id, table.user_sk(user_id))
-        if not item:
-            raise NotFoundError
-        user = items.user_of(tenant_id, item)
-        if expected is not None and user.version not in expected:
-            raise VersionMismatchError
-        return user
 
-    def _get(self, tenant_id: str, sk: str) -> dict[str, Any]:
-        found = self._client.get_item(
-            TableName=self._table, Key=table.key(tenant_id, sk), ConsistentRead=True
-        )
-        return found.get("Item", {})
+def _unique_items(wanted: _Wanted, user: User) -> list[dict[str, Any]]:
+    """Return the items of a new user that must not be there: then it, or another one, has been created."""
+    request = [items.request_item(user, wanted.request)] if wanted.request else []
+    return [*request, items.address_item(user)]

@@ -22,12 +22,18 @@ def user_item(user: User) -> dict[str, Any]:
     }
 
 
-def address_item(user: User, request: str | None = None) -> dict[str, Any]:
-    """Return the item that keeps the user's address unique; `request` names the request that created it."""
+def address_item(user: User) -> dict[str, Any]:
+    """Return the item that keeps the user's address unique."""
+    return {**table.key(user.tenant_id, table.email_sk(user.email)), "userId": {"N": str(user.id)}}
+
+
+def request_item(user: User, name: str) -> dict[str, Any]:
+    """Return the item that tells a request of this name, for a day, whom it has created already."""
+    expires_at = int(user.created_at.timestamp()) + table.REMEMBERED_SECONDS
     return {
-        **table.key(user.tenant_id, table.email_sk(user.email)),
+        **table.key(user.tenant_id, table.request_sk(name)),
         "userId": {"N": str(user.id)},
-        **({"request": {"S": request}} if request else {}),
+        table.EXPIRES_AT: {"N": str(expires_at)},
     }
 
 

@@ -10,6 +10,7 @@ new layout of the collection (`vectors.collection`), or nobody is found by it.
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from itertools import islice, pairwise
 from typing import NamedTuple
 
@@ -65,7 +66,9 @@ class Terms(NamedTuple):
 
     def all(self) -> list[str]:
         """Return the terms of all fields, each once; of too many, those that are made of the words last."""
-        together = sorted(self.name | self.email | self.profile, key=lambda term: (term[0] == "~", term))
+        together = sorted(self.name | self.email | self.profile)
+        if len(together) > _MOST_TERMS:
+            together.sort(key=lambda term: term[0] == "~")
         return together[:_MOST_TERMS]
 
 
@@ -79,14 +82,15 @@ def terms_of(name: str, email: str, profile: str) -> Terms:
 
 
 def words_of(query: str) -> Words:
-    """Return what a query asks for: its words without stop words, or all of them if it has no others."""
+    """Return what a query asks for: its words without stop words; of nothing else, names that are such."""
     spellings = [_spoken(spelling) for spelling in _spellings(query)]
     both = len(spellings) == 2 and len(spellings[0]) == len(spellings[1])
     spoken = [_either(*same) for same in zip(*spellings, strict=True)] if both else spellings[0]
     telling = [word for text, word in spoken if not _is_stop(text)]
     names = [f"={text}" for text, _ in spoken if _is_stop(text)]
-    if not telling:
-        return Words(tuple(_distinct(word for _, word in spoken)), ())
+    if not telling:  # of a name, or written as one (AT&T): in a profile they say as little as in the query
+        forms = [word.exact - {text} | {f"={text}"} for text, word in spoken]
+        return Words(tuple(_distinct(Word(each, each) for each in forms)), ())
     return Words(tuple(_distinct(telling)), tuple(dict.fromkeys(names))[:_WORDS])
 
 
@@ -105,6 +109,9 @@ def _spellings(text: str) -> list[str]:
 def _compounds(folded: str) -> Iterator[tuple[str, list[str]]]:
     """Yield what stands together in a text, with its sign if it has one, and its words."""
     for match in _COMPOUND.finditer(folded):
+        if match[0].isascii() and match[0].isalpha():  # nearly all words are, and this is the quick way
+            yield "", [match[0][:_LETTERS]]
+            continue
         words = [
             part[:_LETTERS]
             for word in _ONLY_WORDS.findall(match[0])
@@ -133,15 +140,16 @@ def _grams(run: str) -> list[str]:
 def _prose(folded: str) -> Iterator[str]:
     for sign, words in _compounds(folded):
         if sign:
-            yield sign
+            yield from {sign, *_said(sign)}
         spaced = [word for word in words if not _is_unspaced(word)]
+        for word in spaced:
+            yield from _forms(word)
+        if len(spaced) > 1:
+            yield from _forms(_joined(spaced))
         for run in words:
             if _is_unspaced(run):
                 yield from _grams(run)
                 yield from _SIGN.findall(run)
-        for word in {*spaced, _joined(spaced)} - {""}:
-            yield word
-            yield from _mistyped(word, _MISTYPED - 1)
 
 
 def _name(folded: str) -> Iterator[str]:
@@ -150,17 +158,17 @@ def _name(folded: str) -> Iterator[str]:
     compounds = [words for _, words in _compounds(folded)]
     words = [word for those in compounds for word in those]
     spaced = [word for word in words if not _is_unspaced(word)]
-    runs = _grams("".join(word for word in words if _is_unspaced(word)))
-    yield from runs
-    for word in {*spaced, *_neighbours(spaced)} - {""}:
-        yield word
-        yield from _mistyped(word, _MISTYPED - 1)
+    run = "".join(word for word in words if _is_unspaced(word))
+    runs = _grams(run)
+    yield from (*runs, *run)
+    for word in {*spaced, *_neighbours(spaced)}:
+        yield from _forms(word)
         yield from (f"{word[:length]}*" for length in range(1, min(len(word), _BEGINNING) + 1))
     yield from (f"={word}" for word in {*spaced, *runs} if _is_stop(word))
 
 
 def _address(folded: str) -> Iterator[str]:
-    local, _, domain = folded.strip().rpartition("@")
+    local, _, domain = "".join(folded.split()).rpartition("@")
     labels = domain.split(".")
     parts = {".".join(labels[:count]) for count in (*range(1, _LABELS), len(labels))}
     yield from (f"{local}@{part}"[:_CHARACTERS] for part in parts)
@@ -180,11 +188,17 @@ def _neighbours(words: Sequence[str]) -> set[str]:
     return {_joined(words[at : at + size]) for size in sizes for at in range(len(words) - size + 1)}
 
 
-def _mistyped(word: str, least: int = _MISTYPED) -> Iterator[str]:
-    """Yield a word and what it is with any one letter left out, marked; nothing for numbers."""
-    if len(word) >= least and word.isalpha() and not _is_unspaced(word):
-        yield f"~{word}"
-        yield from (f"~{word[:at]}{word[at + 1 :]}" for at in range(len(word)))
+@lru_cache(maxsize=4_096)  # half a megabyte; people use the same words
+def _forms(word: str) -> tuple[str, ...]:
+    """Return the terms of a word of a person: itself, and what a query that mistypes it has as well."""
+    return (word, *_mistyped(word, _MISTYPED - 1))
+
+
+def _mistyped(word: str, least: int = _MISTYPED) -> list[str]:
+    """Return a word and what it is with any one letter left out, marked; nothing for numbers."""
+    if len(word) < least or not word.isalpha() or _is_unspaced(word):
+        return []
+    return [f"~{word}", *(f"~{word[:at]}{word[at + 1 :]}" for at in range(len(word)))]
 
 
 def _spoken(folded: str) -> list[tuple[str, Word]]:
@@ -208,6 +222,11 @@ def _spoken(folded: str) -> list[tuple[str, Word]]:
     return spoken
 
 
+def _said(sign: str) -> set[str]:
+    """Return how .NET is written by who says it."""
+    return {f"dot{sign[1:]}"} if sign[0] == "." else set()
+
+
 def _texts(folded: str) -> tuple[list[str], list[set[str]]]:
     """Return the texts of a query's words, and how each is written as one with what it stands together."""
     texts: list[str] = []
@@ -216,7 +235,7 @@ def _texts(folded: str) -> tuple[list[str], list[set[str]]]:
         spaced = [word for word in words if not _is_unspaced(word)]
         if sign and len(spaced) == 1:
             texts.append(sign)
-            one.append({f"dot{spaced[0]}"} if sign[0] == "." else set())
+            one.append(_said(sign))
             continue
         for word in words:
             grams = _grams(word) if _is_unspaced(word) else [word]
