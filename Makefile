@@ -90,6 +90,10 @@ bench: up ## measure the running mesh and the poller, each figure beside its flo
 	@$(BIN)/python -m tests.bench.kafka_security
 	@$(BIN)/python tests/bench/cold_start.py
 
+.PHONY: bench-search
+bench-search: $(INSTALLED) ## how well people are found, by class, against what is committed: docs/search_quality.md
+	@$(BIN)/python -m tests.bench.search $(ARGUMENTS)
+
 .PHONY: cycles-localstack
 cycles-localstack: $(INSTALLED) ## LocalStack up, deploy, find a user, down, ten times or CYCLES=N
 	@$(BIN)/python -m tests.localstack.cycles $(CYCLES)

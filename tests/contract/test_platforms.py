@@ -17,7 +17,7 @@ from packaging.utils import parse_wheel_filename
 
 LOCALSTACK = paths.ROOT / "infra" / "localstack"
 PYTHONS = {paths.ROOT: [11, 12, 13, 14], LOCALSTACK: [12, 13]}
-GROUPS = ["dev", "ministack", "sam", "embeddings", "lambda", "tenant-auth", "users", "vectors"]
+GROUPS = ["dev", "ministack", "sam", "embeddings", "plot", "lambda", "tenant-auth", "users", "vectors"]
 ENVIRONMENTS = [*((paths.ROOT, group) for group in GROUPS), (LOCALSTACK, "")]
 
 

@@ -200,7 +200,7 @@ def test_every_function_has_a_limit_of_time_and_memory_and_is_traced(deployed: A
     functions = deployed(environment, FUNCTION)
     assert len(functions) == len(sam.functions())
     for function in functions.values():
-        assert 0 < function["Timeout"] <= 120
+        assert 0 < function["Timeout"] <= 240
         assert 0 < function["MemorySize"] <= 1769
         assert function["TracingConfig"] == {"Mode": "Active"}
 

@@ -60,7 +60,7 @@ def test_a_created_user_is_listed_and_found_by_meaning(tenant: NewTenant) -> Non
     assert becomes_searchable(client, "Bakes sourdough bread every morning")
     best = client.search("someone who makes loaves")[0]
     assert best["userId"] == created["id"]
-    assert set(best) == {"userId", "email", "name", "profile", "score"}
+    assert set(best) == {"userId", "email", "name", "profile", "score", "matched", "topics"}
     assert 0 < best["score"] <= 1
 
 

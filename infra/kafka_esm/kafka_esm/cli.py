@@ -15,6 +15,7 @@ from kafka_esm.check import all_off, check
 from kafka_esm.errors import AccessDenied, ConfigurationError
 from kafka_esm.mappings import api, msk, template
 from kafka_esm.mappings.dynamic import reader
+from kafka_esm.mappings.secrets import with_key_findings
 from kafka_esm.mappings.validation import Found, accepted, good
 from kafka_esm.run import RunOptions, run
 
@@ -33,7 +34,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         find = _finder(options)
         found = find()
         if options.command == "check":
-            sys.stdout.write(check(found))
+            if options.endpoint_url:
+                found = with_key_findings(
+                    found, api_client("secretsmanager", options.endpoint_url, _region())
+                )
+            sys.stdout.write(
+                check(found, options.format, str(options.template) if options.template else None)
+            )
             return BAD_CONFIGURATION if any(one.error for one in found) or all_off(found) else 0
         if options.from_api:
             said: set[str] = set()
@@ -166,6 +173,12 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
             help="a stack deployed at the endpoint: functions are invoked by the names they have there",
         )
         command.add_argument("--log-level", choices=("DEBUG", "INFO", "WARNING", "ERROR"), default="INFO")
+    check_command.add_argument(
+        "--format",
+        choices=("text", "json", "github"),
+        default="text",
+        help="how to print it: for people (text), programs (json), or as annotations of GitHub Actions",
+    )
     _add_run_options(run_command)
     return parser.parse_args(arguments)
 

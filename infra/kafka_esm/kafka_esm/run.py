@@ -73,10 +73,11 @@ def run(mappings: Sequence[Mapping], options: RunOptions, look: Look | None = No
     supervisor = Supervisor(
         lambda mapping, stop: make_poller(mapping, options, stop, meters_of(mapping, meters))
     )
+    supervisor.prepare(enabled, ends_alone=look is not None)
     if options.health_port is not None:
         registry.register(StatusCollector(supervisor.statuses))
         health.serve(options.health_host, options.health_port, supervisor.statuses, registry)
-    supervisor.start(enabled, ends_alone=look is not None)
+    supervisor.start()
     if look is not None:
         threading.Thread(target=supervisor.follow, args=(look, stop), daemon=True).start()
     while not supervisor.given_up and not stop.wait(_LOOK_SECONDS):
@@ -93,6 +94,8 @@ def _log_mappings(mappings: Sequence[Mapping]) -> None:
         names = {"function": mapping.target.name, "topic": mapping.topic, "group": mapping.group}
         for note in mapping.notes:
             _LOG.info(note, extra=names)
+        for finding in mapping.findings:
+            _LOG.info("on AWS, %s", finding.message, extra=names)
         _LOG.info("mapping" if mapping.enabled else "mapping is not enabled: it is not polled", extra=names)
 
 

@@ -36,10 +36,10 @@ class Supervisor:
         self._refused: dict[Mapping, str] = {}
         self._ends_alone = False
         self._lock = threading.Lock()
-        self._stopped = False
+        self._started = self._stopped = False
 
-    def start(self, mappings: Sequence[Mapping], *, ends_alone: bool) -> None:
-        """Start the pollers.
+    def prepare(self, mappings: Sequence[Mapping], *, ends_alone: bool) -> None:
+        """Make the pollers, which are connecting until `start`.
 
         With `ends_alone`, a mapping that cannot be used, or that Kafka refuses, leaves the others alone.
 
@@ -48,12 +48,18 @@ class Supervisor:
 
         """
         self._ends_alone = ends_alone
-        if ends_alone:
-            self.take_up(mappings)
-            return
-        made = [(mapping, *self._made(mapping)) for mapping in mappings]
-        for mapping, poller, stop in made:
-            self._run(mapping, poller, stop)
+        for mapping in mappings:
+            if ends_alone:
+                self._try(mapping)
+            else:
+                self._keep(mapping, *self._made(mapping))
+
+    def start(self) -> None:
+        """Start what was prepared, and from now on whatever comes."""
+        with self._lock:
+            self._started = True
+            for running in self._running.values():
+                running.thread.start()
 
     def take_up(self, mappings: Sequence[Mapping]) -> None:
         """Start pollers for what is new, and stop those of what is gone; a change is both, in turn."""
@@ -83,13 +89,13 @@ class Supervisor:
             self._refused[mapping] = str(exc)
             return
         self._refused.pop(mapping, None)
-        self._run(mapping, poller, stop)
+        self._keep(mapping, poller, stop)
 
     def _made(self, mapping: Mapping) -> tuple[Poller, threading.Event]:
         stop = threading.Event()
         return self._make(mapping, stop), stop
 
-    def _run(self, mapping: Mapping, poller: Poller, stop: threading.Event) -> None:
+    def _keep(self, mapping: Mapping, poller: Poller, stop: threading.Event) -> None:
         logs.set_level(mapping.target.name, mapping.topic, mapping.log_level)
         before = [
             running.thread for running in self._leaving if running.poller.mapping.group == mapping.group
@@ -106,7 +112,8 @@ class Supervisor:
         # A daemon, so that a thread stuck in a call cannot outlive the limit of `stop`.
         thread = threading.Thread(target=run, daemon=True)
         self._running[mapping] = _Running(poller, stop, thread)
-        thread.start()
+        if self._started:
+            thread.start()
 
     def follow(self, look: Look, stop: threading.Event, every_seconds: float = _FOLLOW_SECONDS) -> None:
         """Take up what changes, until told to stop. While nothing can be learnt, all stays as it is."""

@@ -29,7 +29,8 @@ _INDEXES: dict[str, models.KeywordIndexParams | models.IntegerIndexParams | mode
 }
 _LAYOUT_KEY = "layout"
 _LAYOUT = 2  # 1, which collections did not name: one vector a user, and no words
-# With conditional updates. An older one ignores the condition, without a word, and takes old for new:
+# With conditional updates, and with conditions on any of many words (text_any), for search. An older one
+# ignores the condition of an update, without a word, and takes old for new:
 # https://qdrant.tech/documentation/concepts/points/#conditional-updates
 _OLDEST_SERVER = (1, 16)
 

@@ -28,7 +28,7 @@ from vectors.collection import (
 from vectors.embedding.vector import Vector
 from vectors.errors import UnavailableError
 from vectors.pages import Page, Pages
-from vectors.ranking import Search
+from vectors.ranking import Search, sent
 from vectors.settings import settings
 from vectors.text.terms import terms_of
 
@@ -227,7 +227,7 @@ def _point(change: Change) -> models.PointStruct:
     who = {"key": _key(change.tenant_id, change.user_id), USER_FIELD: change.user_id}
     match change:
         case Entry():
-            vector: list[Vector] | dict[str, list[Vector]] = change.vectors
+            vector: list[Vector] | dict[str, list[Vector]] = list(map(sent, change.vectors))
             rest: dict[str, Any] = {
                 **change.added,
                 TENANT_FIELD: change.tenant_id,

@@ -12,17 +12,19 @@ from typing import Any, Literal, NamedTuple
 from qdrant_client import models
 
 from vectors.collection import TENANT_FIELD, TERMS_FIELD, TOPICS_FIELD
+from vectors.embedding.vector import Vector
 from vectors.text.terms import Words, words_of
 
 Mode = Literal["hybrid", "meaning", "words"]
 
 CANDIDATES = 100  # of each way to find people; also how deep a search goes
 DIGITS = 5  # of a score; beyond is noise: of single precision, and of the batch that a text was embedded in
-_NEAR, _EXACT, _POWER = 0.7, 0.3, 2.5  # measured: docs/search.md
+_NEAR, _EXACT = 0.7, 0.3  # of a word that somebody has nearly; and if exactly, on top
+_MOST, _POWER = 1.3, 3.5  # the bonus of who has all words, and how fast it falls with their share
 _PASSED_OVER = 0.3  # of the bonus once more, for a word that counts in a name only
 _ENOUGH = 1 / 2  # of the words
 _OF_A_NAME = 3  # words, at most
-_VECTOR_DIGITS = 7  # as many as single precision has: the request has the vector three times
+_VECTOR_DIGITS = 7  # as many as single precision has
 
 
 class Search(NamedTuple):
@@ -42,12 +44,12 @@ class Asked(NamedTuple):
 
     tenant_id: str
     words: Words
-    vector: list[float] | None
+    vector: Vector | None
     least_cosine: float | None
     topic: str | None
 
     @classmethod
-    def of(cls, tenant_id: str, search: Search, vector: list[float] | None) -> "Asked":
+    def of(cls, tenant_id: str, search: Search, vector: Vector | None) -> "Asked":
         """Return what is asked; a mode without words has none, and one without meaning no vector."""
         words = Words((), ()) if search.mode == "meaning" else words_of(search.query)
         least = None if search.min_score is None else search.min_score - 10**-DIGITS / 2
@@ -73,7 +75,7 @@ def request(
     if asked.vector is None:
         some = models.Prefetch(filter=_with_enough(asked.words, whom), limit=candidates)
         return {**bare, "prefetch": [*whole, some], "query": _formula(asked.words, [])}
-    nearest = [[round(number, _VECTOR_DIGITS) for number in asked.vector]]
+    nearest = [sent(asked.vector)]
     if not asked.words.counted:
         least = [each for each in (at_least, asked.least_cosine) if each is not None]
         return {
@@ -96,6 +98,11 @@ def request(
     return {**bare, "prefetch": [found], "query": _formula(asked.words, ["$score"])}
 
 
+def sent(vector: Vector) -> Vector:
+    """Return a vector as it is sent to Qdrant: half as long in JSON, and the same in single precision."""
+    return [round(number, _VECTOR_DIGITS) for number in vector]
+
+
 def bonus(words: Words, terms: frozenset[str]) -> float:
     """Return what is added to the cosine of somebody with these terms."""
     if not words.counted:
@@ -104,7 +111,7 @@ def bonus(words: Words, terms: frozenset[str]) -> float:
     exact = sum(not word.exact.isdisjoint(terms) for word in words.counted)
     covered = (_NEAR * near + _EXACT * exact) / len(words.counted)
     passed_over = sum(name in terms for name in words.names)
-    return float(covered**_POWER) * (1 + _PASSED_OVER * passed_over)
+    return _MOST * float(covered**_POWER) * (1 + _PASSED_OVER * passed_over)
 
 
 def enough(words: Words, terms: frozenset[str]) -> bool:
@@ -150,7 +157,7 @@ def _formula(words: Words, meaning: list[models.Expression]) -> models.FormulaQu
     ]
     covered = models.PowExpression(pow=models.PowParams(base=models.SumExpression(sum=have), exponent=_POWER))
     passed_over = [models.MultExpression(mult=[_PASSED_OVER, _any([name])]) for name in words.names]
-    by_words = models.MultExpression(mult=[covered, models.SumExpression(sum=[1.0, *passed_over])])
+    by_words = models.MultExpression(mult=[_MOST, covered, models.SumExpression(sum=[1.0, *passed_over])])
     return models.FormulaQuery(formula=models.SumExpression(sum=[*meaning, by_words]))
 
 

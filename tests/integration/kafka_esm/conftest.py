@@ -193,6 +193,8 @@ class Endpoint:
         self.behave: Callable[[Invocation], Answer | None] = lambda _: None
         # What Secrets Manager says to whoever asks for any secret.
         self.secret = ""
+        # What ListEventSourceMappings says.
+        self.mappings: list[dict[str, Any]] = []
         self.open = threading.Event()
         self.open.set()
         self._noted = threading.Condition()
@@ -210,6 +212,12 @@ class Endpoint:
             # One write per answer: in two, the second would wait for the poller's delayed ACK.
             wbufsize = -1
 
+            def do_GET(self) -> None:
+                listed = {"EventSourceMappings": endpoint.mappings}
+                self._say(
+                    Answer(body=json.dumps(listed if "mappings" in self.path else {"Timeout": 60}).encode())
+                )
+
             def do_POST(self) -> None:
                 payload = self.rfile.read(int(self.headers["Content-Length"]))
                 if "X-Amz-Target" in self.headers:
@@ -219,6 +227,9 @@ class Endpoint:
                 if answer.hang_up:
                     self.close_connection = True
                     return
+                self._say(answer)
+
+            def _say(self, answer: Answer) -> None:
                 self.send_response(answer.status)
                 for name, value in answer.headers.items():
                     self.send_header(name, value)
@@ -406,13 +417,15 @@ def start_poller(tmp_path: Path, kafka_esm: list[str]) -> Iterator[StartPoller]:
         topics: dict[str, str],
         properties: dict[str, Any] | None = None,
         arguments: Sequence[str] = (),
+        from_api: bool = False,
     ) -> PollerProcess:
         template = tmp_path / "template.json"
         template.write_text(mapped(topics, properties))
         health_port = free_port()
         log = tmp_path / f"poller-{len(started)}.log"
-        command = [*kafka_esm, "run", "--template", str(template)]
-        command += ["--endpoint-url", endpoint.url, "--parameter", f"Servers={broker.address}"]
+        source = ["--template", str(template), "--parameter", f"Servers={broker.address}"]
+        command = [*kafka_esm, "run", *(["--from-api"] if from_api else source)]
+        command += ["--endpoint-url", endpoint.url]
         command += ["--health-port", str(health_port), "--session-timeout-seconds"]
         command += [str(SESSION_TIMEOUT_SECONDS), *arguments]
         environment = os.environ | {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}

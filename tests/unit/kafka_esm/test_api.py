@@ -105,6 +105,16 @@ def test_given_a_cluster_of_msk_when_listed_then_it_is_polled(client: Any) -> No
     assert (mapping.event_source_arn, mapping.group, mapping.bootstrap_servers) == (arn, "m", ())
 
 
+def test_given_an_arn_that_somebody_made_up_when_listed_then_it_is_not_left_out(client: Any) -> None:
+    arn = "arn:aws:kafka:eu-central-1:000000000000:cluster:kafka:29092"
+    managed = without("SelfManagedEventSource") | {"EventSourceArn": arn}
+    with Stubber(client) as stub:
+        stub.add_response("list_event_source_mappings", {"EventSourceMappings": [managed]})
+        stub.add_response("get_function_configuration", {"Timeout": 12})
+        (mapping,) = accepted(find_mappings(client))
+    assert mapping.event_source_arn == arn
+
+
 def test_given_a_mapping_that_is_being_deleted_when_listed_then_it_is_left_out(client: Any) -> None:
     with Stubber(client) as stub:
         stub.add_response("list_event_source_mappings", {"EventSourceMappings": [row(State="Deleting")]})

@@ -9,10 +9,18 @@ from kafka_esm.cli import main
 
 GOOD: dict[str, Any] = {
     "KafkaBootstrapServers": ["h:1"],
-    "Topics": ["t"],
+    "Topics": ["t1"],
     "ConsumerGroupId": "g",
     "StartingPosition": "TRIM_HORIZON",
 }
+
+
+GUIDE = "https://docs.aws.amazon.com/lambda/latest/dg"
+SAM = (
+    "https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/"
+    "sam-property-function-selfmanagedkafka.html"
+)
+SECRET = "arn:aws:secretsmanager:us-east-1:000000000000:secret:kafka-abcdef"
 
 
 def template(path: Path, **mappings: dict[str, Any]) -> str:
@@ -41,11 +49,13 @@ def test_given_mappings_when_checked_then_all_are_printed_and_all_that_is_not_su
     assert capsys.readouterr().out.splitlines() == [
         "Good.Events.E: ok, not enabled",
         "  function: Good (timeout 3 s)",
-        "  topic: t at h:1, group g",
+        "  topic: t1 at h:1, group g",
         "  starts: TRIM_HORIZON",
         "  batch: 100 records or 0.5 s",
         "  failures: 2 retries",
-        "  note: on AWS, MaximumRetryAttempts needs ProvisionedPollerConfig",
+        "  note: on AWS, MaximumRetryAttempts needs ProvisionedPollerConfig "
+        f"[provisioned-only: {GUIDE}/kafka-retry-configurations.html]",
+        f"  note: on AWS, SAM wants SourceAccessConfigurations [source-access: {SAM}]",
         "Bad.Events.E: not supported",
         "  Bad.Events.E: OtherConfig, SchemaRegistryConfig are not supported by kafka_esm; "
         "remove it, or make it depend on a condition that is false here",
@@ -84,7 +94,7 @@ def test_given_only_good_mappings_when_checked_then_the_status_is_0(
         "FunctionResponseTypes": ["ReportBatchItemFailures"],
         "DestinationConfig": {"OnFailure": {"Destination": "kafka://dlq"}},
         "FilterCriteria": {"Filters": [{"Pattern": '{"value": {"a": [1]}}'}]},
-        "SourceAccessConfigurations": [{"Type": "BASIC_AUTH", "URI": "s"}],
+        "SourceAccessConfigurations": [{"Type": "BASIC_AUTH", "URI": SECRET}],
         "ProvisionedPollerConfig": {"MaximumPollers": 3},
     }
     assert main(["check", "--template", template(tmp_path, Fn=GOOD | everything)]) == 0
@@ -114,3 +124,42 @@ def test_given_only_mappings_that_are_off_when_checked_then_nothing_would_be_pol
     assert capsys.readouterr().out.splitlines()[-1] == (
         "every mapping has Enabled: false; there is nothing to poll"
     )
+
+
+def test_given_what_aws_would_refuse_when_checked_for_github_then_it_is_annotated_beside_the_template(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = template(tmp_path, Fn=GOOD | {"MaximumRetryAttempts": 2}, Bad=GOOD | {"BatchSize": 0})
+    assert main(["check", "--template", path, "--format", "github"]) == 2
+    retries, access, bad = capsys.readouterr().out.splitlines()
+    where = f"::warning file={path},title=Fn.Events.E%3A "
+    source = f"({GUIDE}/kafka-retry-configurations.html)"
+    needs = "on AWS, MaximumRetryAttempts needs ProvisionedPollerConfig"
+    assert retries == f"{where}provisioned-only::{needs} {source}"
+    assert access.startswith(f"{where}source-access::on AWS, SAM wants")
+    error = "Bad.Events.E: BatchSize is 0, not within 1 to 10000"
+    assert bad == f"::error file={path},title=Bad.Events.E::{error}"
+
+
+def test_given_mappings_when_checked_for_programs_then_it_is_json(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = template(tmp_path, Fn=GOOD | {"MaximumRetryAttempts": 2}, Bad=GOOD | {"BatchSize": 0})
+    assert main(["check", "--template", path, "--format", "json"]) == 2
+    good, bad = json.loads(capsys.readouterr().out)["mappings"]
+    assert (good["where"], good["ok"], good["topic"], good["max_retries"]) == ("Fn.Events.E", True, "t1", 2)
+    assert [finding["rule"] for finding in good["findings"]] == ["provisioned-only", "source-access"]
+    assert all(finding["source"].startswith("https://docs.aws.amazon.com/") for finding in good["findings"])
+    assert bad == {
+        "where": "Bad.Events.E",
+        "ok": False,
+        "error": "Bad.Events.E: BatchSize is 0, not within 1 to 10000",
+    }
+
+
+def test_given_no_endpoint_when_run_then_one_line_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    assert main(["run", "--template", template(tmp_path, Fn=GOOD)]) == 2
+    assert capsys.readouterr().err.startswith("kafka_esm: --endpoint-url is missing")

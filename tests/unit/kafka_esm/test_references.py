@@ -30,6 +30,9 @@ Resources:
   Version:
     Type: AWS::Lambda::Version
     Properties: {{FunctionName: !GetAtt Plain.Arn}}
+  Elsewhere:
+    Type: AWS::Lambda::Alias
+    Properties: {{FunctionName: '{{{{resolve:ssm:name}}}}', Name: beta}}
   Queue: {{Type: AWS::SQS::Queue, Properties: {{QueueName: q}}}}
   Parameter: {{Type: AWS::SSM::Parameter, Properties: {{Name: /kafka/group}}}}
   Map:
@@ -146,7 +149,12 @@ def values(monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
     with mock_aws():
         ssm = boto3.client("ssm", "us-east-1")
-        for name, value in (("/kafka/group", "enrich"), ("/kafka/brokers", "a:1,b:2"), ("fn", "plain:live")):
+        for name, value in (
+            ("/kafka/group", "enrich"),
+            ("/kafka/brokers", "a:1,b:2"),
+            ("fn", "plain:live"),
+            ("name", "there"),
+        ):
             ssm.put_parameter(Name=name, Value=value, Type="String")
         ssm.put_parameter(Name="/kafka/group", Value="newer", Type="String", Overwrite=True)
         ssm.put_parameter(Name="/secret", Value="hidden", Type="SecureString")
@@ -174,6 +182,7 @@ def test_given_dynamic_references_when_run_then_they_are_read_at_the_endpoint(
         assert (mapping.group, mapping.topic) == ("x-enrich-hidden", "t.from.secret")
         assert mapping.access == (("BASIC_AUTH", "newer"),)
         assert mapping.notes == ()
+    assert read({"function": "!Ref Elsewhere"}, read=read_value).target.name == "there:beta"
 
 
 def test_given_dynamic_references_when_checked_then_it_is_said_that_they_are_ones(read: Read) -> None:

@@ -61,7 +61,8 @@ def test_given_a_mapping_that_is_created_disabled_or_deleted_when_followed_then_
 ) -> None:
     pollers.drained.set()
     supervisor = Supervisor(pollers)
-    supervisor.start([mapping("a"), mapping("b")], ends_alone=True)
+    supervisor.prepare([mapping("a"), mapping("b")], ends_alone=True)
+    supervisor.start()
     supervisor.take_up([mapping("a", enabled=False), mapping("b"), mapping("c")])
     assert polled(supervisor) == {"b", "c"}
     supervisor.take_up([mapping("a"), mapping("c")])
@@ -74,7 +75,8 @@ def test_given_a_mapping_that_is_updated_when_followed_then_the_new_poller_waits
     pollers: Pollers,
 ) -> None:
     supervisor = Supervisor(pollers)
-    supervisor.start([mapping("a")], ends_alone=True)
+    supervisor.prepare([mapping("a")], ends_alone=True)
+    supervisor.start()
     supervisor.take_up([replace(mapping("a"), batch_size=7)])
     old, new = pollers.made
     assert old.started.wait(WAIT_SECONDS)
@@ -90,7 +92,8 @@ def test_given_a_bad_mapping_when_followed_then_the_others_go_on_and_it_is_logge
     pollers.drained.set()
     pollers.refuse = {"bad"}
     supervisor = Supervisor(pollers)
-    supervisor.start([mapping("bad"), mapping("good")], ends_alone=True)
+    supervisor.prepare([mapping("bad"), mapping("good")], ends_alone=True)
+    supervisor.start()
     supervisor.take_up([mapping("bad"), mapping("good")])
     assert polled(supervisor) == {"good"}
     assert [r.getMessage() for r in caplog.records if r.levelno == logging.ERROR] == [
@@ -105,7 +108,7 @@ def test_given_a_bad_mapping_when_followed_then_the_others_go_on_and_it_is_logge
 def test_given_a_bad_mapping_of_a_template_when_started_then_it_is_an_error(pollers: Pollers) -> None:
     pollers.refuse = {"bad"}
     with pytest.raises(ConfigurationError, match="bad cannot be used"):
-        Supervisor(pollers).start([mapping("good"), mapping("bad")], ends_alone=False)
+        Supervisor(pollers).prepare([mapping("good"), mapping("bad")], ends_alone=False)
 
 
 def test_given_a_poller_that_kafka_refuses_when_others_go_on_then_only_all_of_them_are_a_reason_to_end(
@@ -115,7 +118,8 @@ def test_given_a_poller_that_kafka_refuses_when_others_go_on_then_only_all_of_th
     for ends_alone in (True, False):
         pollers.made.clear()
         supervisor = Supervisor(pollers)
-        supervisor.start([mapping("a"), mapping("b")], ends_alone=ends_alone)
+        supervisor.prepare([mapping("a"), mapping("b")], ends_alone=ends_alone)
+        supervisor.start()
         first, second = pollers.made
         first.fatal = "refused"  # type: ignore[assignment]
         assert supervisor.given_up is not ends_alone
@@ -129,7 +133,8 @@ def test_given_an_endpoint_that_stumbles_when_followed_then_all_stays_as_it_is(
 ) -> None:
     pollers.drained.set()
     supervisor, stop = Supervisor(pollers), threading.Event()
-    supervisor.start([mapping("a")], ends_alone=True)
+    supervisor.prepare([mapping("a")], ends_alone=True)
+    supervisor.start()
     answers = [ConfigurationError("down"), ConfigurationError("down"), KeyError("odd"), [mapping("b")]]
 
     def look() -> list[Mapping]:
@@ -143,4 +148,15 @@ def test_given_an_endpoint_that_stumbles_when_followed_then_all_stays_as_it_is(
     supervisor.follow(look, stop, every_seconds=0)
     assert polled(supervisor) == {"b"}
     assert caplog.text.count("cannot be followed: down") == 1
+    supervisor.stop(WAIT_SECONDS)
+
+
+def test_given_pollers_that_are_not_started_when_asked_then_every_mapping_is_there(pollers: Pollers) -> None:
+    pollers.drained.set()
+    supervisor = Supervisor(pollers)
+    supervisor.prepare([mapping("a"), mapping("b")], ends_alone=False)
+    assert polled(supervisor) == {"a", "b"}
+    assert not any(poller.started.is_set() for poller in pollers.made)
+    supervisor.start()
+    assert all(poller.started.wait(WAIT_SECONDS) for poller in pollers.made)
     supervisor.stop(WAIT_SECONDS)

@@ -387,7 +387,7 @@ def test_given_every_error_handling_property_when_read_then_all_are_there(read: 
 
 def test_given_no_provisioned_mode_when_read_then_it_is_noted_what_aws_would_refuse(read: Read) -> None:
     (mapping,) = read(with_event("MaximumRetryAttempts: 3"))
-    assert mapping.notes == ("on AWS, MaximumRetryAttempts needs ProvisionedPollerConfig",)
+    assert "MaximumRetryAttempts needs ProvisionedPollerConfig" in [each.message for each in mapping.findings]
 
 
 def test_given_a_destination_when_retries_are_endless_then_there_are_ten(read: Read) -> None:

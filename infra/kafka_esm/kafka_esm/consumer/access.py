@@ -18,7 +18,7 @@ _SASL_MECHANISMS = {
     "SASL_SCRAM_256_AUTH": "SCRAM-SHA-256",
     "SASL_SCRAM_512_AUTH": "SCRAM-SHA-512",
 }
-_CLIENT_CERTIFICATE = "CLIENT_CERTIFICATE_TLS_AUTH"
+CLIENT_CERTIFICATE = "CLIENT_CERTIFICATE_TLS_AUTH"
 _SERVER_ROOT_CA = "SERVER_ROOT_CA_CERTIFICATE"
 # There is no secret: the AWS credentials of this process sign each connection.
 IAM = "IAM_AUTH"
@@ -46,7 +46,7 @@ def switched_on(configurations: Iterable[tuple[str, str]]) -> dict[str, str]:
     for kind, uri in configurations:
         if (not uri and kind != IAM) or kind in _NETWORK:
             continue
-        if kind not in (IAM, *_SASL_MECHANISMS, _CLIENT_CERTIFICATE, _SERVER_ROOT_CA):
+        if kind not in (IAM, *_SASL_MECHANISMS, CLIENT_CERTIFICATE, _SERVER_ROOT_CA):
             raise ConfigurationError(f"SourceAccessConfigurations: the type {kind} is not one for Kafka")
         if kind in given:
             raise ConfigurationError(f"SourceAccessConfigurations: {kind} is there twice")
@@ -86,7 +86,7 @@ def kafka_security(
     root_ca = given.pop(_SERVER_ROOT_CA, None)
     if not given and (plaintext or (root_ca is None and not tls)):
         return {}
-    for kind in (_CLIENT_CERTIFICATE, IAM) if plaintext else ():
+    for kind in (CLIENT_CERTIFICATE, IAM) if plaintext else ():
         if kind not in given:
             continue
         raise ConfigurationError(f"SourceAccessConfigurations: {kind} needs TLS, which is switched off")
@@ -98,7 +98,7 @@ def kafka_security(
             options["sasl_mechanism"] = "AWS_MSK_IAM"
             continue
         secret = _secret(kind, uri, secrets)
-        if kind == _CLIENT_CERTIFICATE:
+        if kind == CLIENT_CERTIFICATE:
             _identify(options["ssl_context"], kind, uri, secret)
             continue
         options |= {
@@ -109,6 +109,16 @@ def kafka_security(
     sasl = "sasl_mechanism" in options
     options["security_protocol"] = ("SASL_" if sasl else "") + ("PLAINTEXT" if plaintext else "SSL")
     return options
+
+
+def private_key(uri: str, secrets: SecretsManagerClient) -> str:
+    """Return the private key of a CLIENT_CERTIFICATE_TLS_AUTH.
+
+    Raises:
+        ConfigurationError: the secret cannot be read, or has none.
+
+    """
+    return _field(CLIENT_CERTIFICATE, uri, _secret(CLIENT_CERTIFICATE, uri, secrets), "privateKey")
 
 
 def _tls(root_ca: str | None, secrets: SecretsManagerClient) -> ssl.SSLContext:

@@ -56,7 +56,7 @@ def find_mappings(client: Any, timeouts: dict[str, int] | None = None) -> list[F
 def _is_kafka(row: Mapping[str, Any]) -> bool:
     # A mapping of another source has that one's ARN: with neither, it was for Kafka and has lost it.
     arn = row.get("EventSourceArn")
-    return bool(row.get("SelfManagedEventSource")) or not arn or is_cluster(str(arn))
+    return bool(row.get("SelfManagedEventSource") or row.get("Topics")) or not arn or is_cluster(str(arn))
 
 
 def found_mapping(client: Any, row: Mapping[str, Any], timeouts: dict[str, int] | None = None) -> Found:
@@ -84,7 +84,7 @@ def _target(client: Any, function: str, timeouts: dict[str, int]) -> Target:
         timeouts.setdefault(function, _LONGEST_TIMEOUT)
     # By its name (and alias), as in the template's mappings: an emulator's ARNs may hold any account.
     name = ":".join(function.split(":")[6:]) if function.startswith("arn:") else function
-    return Target(name, timeouts[function])
+    return Target(name, timeouts[function], timeout_known=timeouts[function] != _LONGEST_TIMEOUT)
 
 
 def _as_sam(row: Mapping[str, Any]) -> dict[str, Any]:

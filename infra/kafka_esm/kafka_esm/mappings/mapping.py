@@ -4,7 +4,7 @@ import re
 import uuid
 from collections.abc import Callable, Iterator
 from collections.abc import Mapping as Properties
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal, TypeVar
 
@@ -14,6 +14,7 @@ from kafka_esm.delivery.destinations import check_destination
 from kafka_esm.errors import ConfigurationError
 from kafka_esm.mappings.dynamic import is_dynamic
 from kafka_esm.mappings.intrinsics import Unresolved
+from kafka_esm.mappings.rules import Finding, findings, starts_in_future
 
 Value = TypeVar("Value")
 StartingPosition = Literal["TRIM_HORIZON", "LATEST", "AT_TIMESTAMP"]
@@ -26,7 +27,8 @@ RETRIES_WITH_DESTINATION = 10
 # Lambda's default for MaximumPollers.
 DEFAULT_MAXIMUM_POLLERS = 200
 
-CLUSTER_ARN = re.compile(r"arn:[a-z-]+:kafka:[^:]*:[^:]*:(cluster|vpc-connection)/(?P<name>[^/]+).*")
+# The name of a cluster stands behind its kind; emulators' users have made up other forms.
+CLUSTER_ARN = re.compile(r"arn:[a-z-]+:kafka:[^:]*:[^:]*:[a-z-]+[/:](?P<name>[^/:]+).*")
 _SERVER = re.compile(r"[^\s:,/]+:\d{1,5}")
 _TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
 
@@ -54,27 +56,23 @@ _REFUSED_ACCESS = {
 LogLevel = Literal["DEBUG", "INFO", "WARNING"]
 _LOG_LEVELS: dict[str, LogLevel] = {"DEBUG": "DEBUG", "INFO": "INFO", "WARN": "WARNING"}
 _METRICS = ("EventCount", "ErrorCount", "KafkaMetrics")
-# On AWS these can only be had with ProvisionedPollerConfig.
-_PROVISIONED_ONLY = (
-    "BisectBatchOnFunctionError",
-    "FunctionResponseTypes",
-    "MaximumRecordAgeInSeconds",
-    "MaximumRetryAttempts",
-)
 _SUPPORTED = frozenset(
     {
-        *_PROVISIONED_ONLY,
         "BatchSize",
+        "BisectBatchOnFunctionError",
         "ConsumerGroupId",
         "ConsumptionMode",
         "DestinationConfig",
         "Enabled",
         "EventSourceArn",
         "FilterCriteria",
+        "FunctionResponseTypes",
         "KafkaBootstrapServers",
         "KmsKeyArn",
         "LoggingConfig",
         "MaximumBatchingWindowInSeconds",
+        "MaximumRecordAgeInSeconds",
+        "MaximumRetryAttempts",
         "MetricsConfig",
         "ProvisionedPollerConfig",
         "Queues",
@@ -94,6 +92,8 @@ class Target:
 
     name: str
     timeout_seconds: int
+    # Whether it is the function's own, not the longest that there is.
+    timeout_known: bool = field(default=True, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +128,10 @@ class Mapping:
     tls: bool = False
     # From which level on the mapping's lines are logged; None: as all others.
     log_level: LogLevel | None = None
-    # What has no meaning here, or would not work on AWS, for the log and for `check`.
+    # What has no meaning here, for the log and for `check`.
     notes: tuple[str, ...] = ()
+    # What AWS would refuse or limit: no part of what is polled.
+    findings: tuple[Finding, ...] = field(default=(), compare=False)
 
     @property
     def bootstrap(self) -> str:
@@ -160,13 +162,15 @@ def mapping_from_properties(where: str, target: Target, properties: Properties[s
     if max_retries is None and destination is not None:
         max_retries = RETRIES_WITH_DESTINATION
     position, timestamp = _starting_position(where, properties)
+    group = _group(where, properties, target, topic)
+    bootstrap_servers = () if "EventSourceArn" in properties else _bootstrap_servers(where, properties)
     return Mapping(
         target=target,
-        bootstrap_servers=() if "EventSourceArn" in properties else _bootstrap_servers(where, properties),
+        bootstrap_servers=bootstrap_servers,
         event_source_arn=_event_source_arn(where, properties),
         log_level=_log_level(where, properties),
         topic=topic,
-        group=_group(where, properties, target, topic),
+        group=group,
         batch_size=_integer(where, properties, "BatchSize", 1, 10_000, DEFAULT_BATCH_SIZE),
         window_seconds=_window(where, properties),
         starting_position=position,
@@ -181,6 +185,17 @@ def mapping_from_properties(where: str, target: Target, properties: Properties[s
         access=access,
         pollers=_pollers(where, properties),
         notes=_notes(target, properties, network),
+        findings=(
+            *findings(
+                where,
+                properties,
+                timeout_seconds=target.timeout_seconds if target.timeout_known else None,
+                topic=topic,
+                group=group,
+                servers=bootstrap_servers,
+            ),
+            *starts_in_future(timestamp or 0),
+        ),
     )
 
 
@@ -192,12 +207,6 @@ def _notes(target: Target, properties: Properties[str, Any], network: tuple[str,
     notes += [f"{name} has no meaning outside AWS" for name in network]
     if properties.get("KmsKeyArn"):
         notes.append("KmsKeyArn has no meaning outside AWS")
-    if not properties.get("ProvisionedPollerConfig"):
-        notes += [
-            f"on AWS, {name} needs ProvisionedPollerConfig"
-            for name in _PROVISIONED_ONLY
-            if properties.get(name) not in (None, False, "false", -1, "-1", [])
-        ]
     return tuple(notes)
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from kafka_esm.errors import ConfigurationError
+from kafka_esm.mappings.dynamic import is_dynamic
 from kafka_esm.mappings.intrinsics import NO_VALUE, Scope, Unresolved, resolve
 
 # Logical id of a resource -> the name it was deployed under.
@@ -133,7 +134,10 @@ class Deployed:
         return None
 
     def _qualified(self, logical_id: str, qualifier: str) -> str:
-        function = _FUNCTION.fullmatch(self._property(logical_id, "FunctionName"))
+        text = self._property(logical_id, "FunctionName")
+        if is_dynamic(text):
+            return f"{text}:{qualifier}"
+        function = _FUNCTION.fullmatch(text)
         if function is None:
             raise ConfigurationError(f"{logical_id}: FunctionName is not a function")
         return self._format(_FUNCTION_ARN, f"{function['name']}:{qualifier}")

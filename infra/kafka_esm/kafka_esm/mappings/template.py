@@ -254,12 +254,15 @@ def _target(function: Any, deployed: Deployed, read: Read | None) -> Target:
         raise ConfigurationError(f"FunctionName of an {_MAPPING_TYPE}: {function.reason}")
     text = with_values(str(function), read)
     if is_dynamic(text):
-        return Target(text, _LONGEST_TIMEOUT)
+        return Target(text, _LONGEST_TIMEOUT, timeout_known=False)
     invoked = deployed.invoked(text)
     if invoked is None:
         raise ConfigurationError(f"FunctionName of an {_MAPPING_TYPE}: {text!r} does not name a function")
     # A function that the template does not have: neither does it have its timeout.
-    return Target(invoked[0], _timeout(invoked[1], deployed) if invoked[1] else _LONGEST_TIMEOUT)
+    called, known = invoked
+    if known is None:
+        return Target(called, _LONGEST_TIMEOUT, timeout_known=False)
+    return Target(called, _timeout(known, deployed))
 
 
 def _timeout(logical_id: str, deployed: Deployed) -> int:

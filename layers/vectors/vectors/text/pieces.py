@@ -9,8 +9,7 @@ import re
 from collections.abc import Iterator
 
 _LONG = 400  # characters of a profile that is cut into pieces
-_PIECE = 300  # characters of a piece,
-_PIECES = 8  # and how many of full length there are; of a longer profile they are longer
+_PIECE = 150  # characters of a piece
 _CHARACTERS = 2_000  # of a profile that are cut: the longest that the API takes
 
 # After a sentence's end and what closes it; Chinese and Japanese put no blank there.
@@ -27,25 +26,24 @@ def pieces(name: str, profile: str) -> list[str]:
 
 def _cut(profile: str) -> list[str]:
     """Return a profile in pieces of whole sentences, as far as they are short enough."""
-    size = max(_PIECE, len(profile) // _PIECES)
     found: list[str] = []
     room = 0
-    for sentence in _sentences(profile, size):
+    for sentence in _sentences(profile):
         if len(sentence) > room:
             found.append("")
-            room = size
+            room = _PIECE
         found[-1] += sentence
         room -= len(sentence)
     return [piece.strip() for piece in found if piece.strip()]
 
 
-def _sentences(profile: str, size: int) -> Iterator[str]:
-    """Yield sentences, those longer than `size` cut at blanks, and at any character where there are none."""
+def _sentences(profile: str) -> Iterator[str]:
+    """Yield sentences, those longer than a piece cut at blanks, and at any character where there are none."""
     start = 0
     for end in (*(match.end() for match in _ENDS.finditer(profile)), len(profile)):
-        while end - start > size:
-            blank = profile.rfind(" ", start + 1, start + size)
-            cut = blank + 1 if blank > start else start + size
+        while end - start > _PIECE:
+            blank = profile.rfind(" ", start + 1, start + _PIECE)
+            cut = blank + 1 if blank > start else start + _PIECE
             yield profile[start:cut]
             start = cut
         yield profile[start:end]

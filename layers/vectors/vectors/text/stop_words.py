@@ -7,7 +7,9 @@ from vectors.text.folding import fold
 
 _LISTS = {
     "English": """
-        a about after all also am an and any anyone anybody are as at be been being between both but by can
+        a about after all also always am an and any anyone anybody are as at be been being best between both
+        but by can else ever every everybody everyone get gets getting good how however instead just kind lot
+        lots many maybe much never nobody now often once per really since still sure today together until yet
         could did do does doing done for from had has have having he her hers him his how i if in into is it
         its just like me more most my no nor not of off on one ones only or other our out over own people
         person please s same she should so some somebody someone something such t than that the their them

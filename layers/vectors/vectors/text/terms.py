@@ -82,14 +82,15 @@ def terms_of(name: str, email: str, profile: str) -> Terms:
 
 
 def words_of(query: str) -> Words:
-    """Return what a query asks for: its words without stop words, or all of them if it has no others."""
+    """Return what a query asks for: its words without stop words; of nothing else, names that are such."""
     spellings = [_spoken(spelling) for spelling in _spellings(query)]
     both = len(spellings) == 2 and len(spellings[0]) == len(spellings[1])
     spoken = [_either(*same) for same in zip(*spellings, strict=True)] if both else spellings[0]
     telling = [word for text, word in spoken if not _is_stop(text)]
     names = [f"={text}" for text, _ in spoken if _is_stop(text)]
-    if not telling:
-        return Words(tuple(_distinct(word for _, word in spoken)), ())
+    if not telling:  # of a name, or written as one (AT&T): in a profile they say as little as in the query
+        forms = [word.exact - {text} | {f"={text}"} for text, word in spoken]
+        return Words(tuple(_distinct(Word(each, each) for each in forms)), ())
     return Words(tuple(_distinct(telling)), tuple(dict.fromkeys(names))[:_WORDS])
 
 
