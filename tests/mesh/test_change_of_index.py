@@ -21,7 +21,7 @@ def own(tmp_path: Path) -> Iterator[Mesh]:
     mesh = Mesh(tmp_path / "mesh")
     mesh.run("up")
     yield mesh
-    mesh.run("down", code=None)
+    assert wait_until(lambda: "Stopped" in mesh.run("down", code=None), 120)  # reindex may run still
 
 
 def found(client: TenantClient) -> dict[str, str]:
