@@ -4,6 +4,7 @@ import functools
 import logging
 import signal
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,11 +16,11 @@ from kafka_esm.batching.policy import ItemFailures, Policy
 from kafka_esm.check import ALL_OFF
 from kafka_esm.consumer.access import kafka_security
 from kafka_esm.consumer.filters import compile_patterns
-from kafka_esm.consumer.source import connect
+from kafka_esm.consumer.source import Isolation, connect
 from kafka_esm.delivery.attempt import Invoke, deliver
 from kafka_esm.delivery.destinations import open_destination
 from kafka_esm.delivery.failures import give_up
-from kafka_esm.delivery.invoke import invoke, lambda_client
+from kafka_esm.delivery.invoke import COLD_START_SECONDS, invoke, lambda_client
 from kafka_esm.delivery.outcome import Outcome, Sent
 from kafka_esm.errors import AccessDenied, ConfigurationError
 from kafka_esm.mappings.mapping import Mapping
@@ -32,6 +33,8 @@ _LOG = logging.getLogger("kafka_esm")
 _LOOK_SECONDS = 0.5
 # Beyond the drain limit: a last poll, the commit, and leaving the group.
 _CLOSE_SECONDS = 10
+# A loop turns every quarter of a second, and while it connects at least within a request's time limit.
+_DEAD_AFTER_SECONDS = 90.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,8 @@ class RunOptions:
     max_concurrency: int = 10
     item_failures: ItemFailures = "from-first"
     plaintext: bool = False
+    isolation: Isolation = "read_uncommitted"
+    cold_start_seconds: float = COLD_START_SECONDS
 
 
 def run(mappings: Sequence[Mapping], options: RunOptions) -> None:
@@ -70,7 +75,8 @@ def run(mappings: Sequence[Mapping], options: RunOptions) -> None:
     if options.health_port is not None:
         read = functools.partial(_statuses, pollers)
         registry.register(StatusCollector(read))
-        health.serve(options.health_host, options.health_port, read, registry)
+        alive = functools.partial(_alive, pollers)
+        health.serve(options.health_host, options.health_port, read, alive, registry)
     # Daemons, so that a thread stuck in a call cannot outlive the limit below.
     threads = [threading.Thread(target=poller.run, daemon=True) for poller in pollers]
     for thread in threads:
@@ -78,8 +84,9 @@ def run(mappings: Sequence[Mapping], options: RunOptions) -> None:
     while not stop.wait(_LOOK_SECONDS):
         pass
     _LOG.info("stopping")
+    deadline = time.monotonic() + options.drain_seconds + _CLOSE_SECONDS
     for thread in threads:
-        thread.join(timeout=options.drain_seconds + _CLOSE_SECONDS)
+        thread.join(timeout=max(0.0, deadline - time.monotonic()))
     fatal = [f"{poller.mapping.topic}: {poller.fatal}" for poller in pollers if poller.fatal]
     if fatal:
         raise AccessDenied("; ".join(fatal))
@@ -87,6 +94,11 @@ def run(mappings: Sequence[Mapping], options: RunOptions) -> None:
 
 def _statuses(pollers: Sequence[Poller]) -> list[health.Polled]:
     return [(poller.mapping, poller.status) for poller in pollers]
+
+
+def _alive(pollers: Sequence[Poller]) -> bool:
+    now = time.monotonic()
+    return all(now - poller.turned_at < _DEAD_AFTER_SECONDS for poller in pollers)
 
 
 def _log_mappings(mappings: Sequence[Mapping]) -> None:
@@ -122,7 +134,7 @@ def make_poller(mapping: Mapping, options: RunOptions, stop: threading.Event, me
             concurrency=concurrency,
             wanted=compile_patterns(mapping.filters),
         ),
-        lambda: connect(mapping, options.session_timeout_seconds, security()),
+        lambda: connect(mapping, options.session_timeout_seconds, security(), options.isolation),
         functools.partial(
             deliver,
             bootstrap=mapping.bootstrap,
@@ -145,7 +157,11 @@ def _security(mapping: Mapping, options: RunOptions) -> dict[str, Any]:
 
 def _invoke(mapping: Mapping, options: RunOptions, concurrency: int) -> Invoke:
     client = lambda_client(
-        options.endpoint_url, options.region, mapping.target.timeout_seconds, connections=concurrency
+        options.endpoint_url,
+        options.region,
+        mapping.target.timeout_seconds,
+        connections=concurrency,
+        cold_start_seconds=options.cold_start_seconds,
     )
 
     def invoke_function(payload: bytes, sent: Sent) -> Outcome:
