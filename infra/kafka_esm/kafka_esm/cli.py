@@ -12,6 +12,7 @@ from typing import Any
 from kafka_esm import logs
 from kafka_esm.aws import api_client, physical_name
 from kafka_esm.check import all_off, check
+from kafka_esm.delivery.invoke import COLD_START_SECONDS
 from kafka_esm.errors import AccessDenied, ConfigurationError
 from kafka_esm.mappings import api, msk, template
 from kafka_esm.mappings.dynamic import reader
@@ -120,6 +121,8 @@ def _run_options(options: argparse.Namespace) -> RunOptions:
         max_concurrency=options.max_concurrency,
         item_failures=options.item_failures,
         plaintext=options.kafka_plaintext,
+        isolation=options.isolation.replace("-", "_"),
+        cold_start_seconds=options.cold_start_seconds,
     )
 
 
@@ -219,6 +222,18 @@ def _add_run_options(command: argparse.ArgumentParser) -> None:
         choices=("from-first", "only-named"),
         default="from-first",
         help="what goes again if the function names failed records: all from the first of them, or only them",
+    )
+    command.add_argument(
+        "--isolation",
+        choices=("read-uncommitted", "read-committed"),
+        default="read-uncommitted",
+        help="whether records of aborted and open transactions are delivered (read-uncommitted), or not",
+    )
+    command.add_argument(
+        "--cold-start-seconds",
+        type=_positive,
+        default=COLD_START_SECONDS,
+        help="how long a function may take to start, beyond its timeout (300)",
     )
     command.add_argument(
         "--kafka-plaintext",

@@ -69,6 +69,9 @@ class Poller:
         self._kafka_failures = 0
         self._commit_error: str | None = None
         self._status_at = 0.0
+        self._known_stopped: dict[str, str] = {}
+        # When its loop turned last, by the monotonic clock: one that hangs is dead.
+        self.turned_at = time.monotonic()
 
     def run(self) -> None:
         """Poll until told to stop, whatever happens to the broker or the endpoint.
@@ -76,6 +79,7 @@ class Poller:
         If the broker refuses access, everything is told to stop, and `fatal` says why.
         """
         while not self._stop.is_set():
+            self.turned_at = time.monotonic()
             try:
                 source = self._connect()
             except Exception as exc:
@@ -98,6 +102,7 @@ class Poller:
 
     def _poll_until_stopped(self, source: Source) -> None:
         while not self._stop.is_set():
+            self.turned_at = time.monotonic()
             changes, records = source.poll(self._wait(source))
             now = time.monotonic()
             for change in changes:
@@ -111,8 +116,8 @@ class Poller:
                 added = self._work.add(partition, found, now, time.time())
                 self._meters.polled.inc(len(found))
                 self._meters.filtered.inc(added.filtered)
-                if added.error:
-                    _LOG.error(added.error, extra={"function": self.mapping.target.name})
+            self._work.reached(source.positions())
+            self._log_stopped(source)
             self._settle(source)
             self._dispatch()
             source.fetch_all_but(self._work.full())
@@ -179,6 +184,7 @@ class Poller:
         self._report(source, changed=True, state="draining")
         deadline = time.monotonic() + self._drain_seconds
         while (self._work.in_flight or self._work.uncommitted()) and time.monotonic() < deadline:
+            self.turned_at = time.monotonic()
             if self._work.in_flight:
                 self._await_finished(_POLL_WHILE_IN_FLIGHT_SECONDS)
             source.fetch_nothing()
@@ -222,6 +228,24 @@ class Poller:
             _LOG.info("polling again", extra=self._names())
             self._kafka_error = None
 
+    def _stopped(self, source: Source) -> dict[str, str]:
+        """Return the partitions that stand still, and why; all others go on."""
+        found = {
+            partition.label: f"{partition.label} is stopped at offset {what.offset}, which cannot be read: "
+            f"{what.why}; if it cannot be mended, move the group's offset past it while nothing polls"
+            for partition, what in source.unreadable.items()
+        }
+        return found | {partition.label: why for partition, why in self._work.stopped().items()}
+
+    def _log_stopped(self, source: Source) -> None:
+        stopped = self._stopped(source)
+        for label, why in stopped.items():
+            if self._known_stopped.get(label) != why:
+                _LOG.error(why, extra=self._names())
+        for label in self._known_stopped.keys() - stopped.keys():
+            _LOG.info("%s is not stopped here any more", label, extra=self._names())
+        self._known_stopped = stopped
+
     def _report(self, source: Source, *, changed: bool, state: State = "polling") -> None:
         now = time.monotonic()
         busy = len(self._work.in_flight)
@@ -230,14 +254,18 @@ class Poller:
         self._status_at = now
         lag = source.lag(self._work.first_offset)
         trouble = source.trouble
-        if trouble is not None or not lag:
-            state = "draining" if state == "draining" else "connecting"
+        if state != "draining" and (trouble is not None or not lag):
+            state = "standby" if source.standby else "connecting"
         self.status = Status(
             state,
             lag,
             in_flight=busy,
             retries=self._work.retries,
-            last_error=trouble or self._work.error() or self._commit_error,
+            last_error=trouble
+            or next(iter(self._known_stopped.values()), None)
+            or self._work.error()
+            or self._commit_error,
+            stopped=self._known_stopped,
         )
 
     def _names(self) -> dict[str, object]:

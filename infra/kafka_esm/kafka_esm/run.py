@@ -15,11 +15,11 @@ from kafka_esm.batching.policy import ItemFailures, Policy
 from kafka_esm.check import ALL_OFF
 from kafka_esm.consumer.access import kafka_security
 from kafka_esm.consumer.filters import compile_patterns
-from kafka_esm.consumer.source import connect
+from kafka_esm.consumer.source import Isolation, connect
 from kafka_esm.delivery.attempt import Invoke, deliver
 from kafka_esm.delivery.destinations import open_destination
 from kafka_esm.delivery.failures import give_up
-from kafka_esm.delivery.invoke import invoke, lambda_client
+from kafka_esm.delivery.invoke import COLD_START_SECONDS, invoke, lambda_client
 from kafka_esm.delivery.outcome import Outcome, Sent
 from kafka_esm.errors import AccessDenied, ConfigurationError
 from kafka_esm.mappings.mapping import Mapping
@@ -48,6 +48,8 @@ class RunOptions:
     max_concurrency: int = 10
     item_failures: ItemFailures = "from-first"
     plaintext: bool = False
+    isolation: Isolation = "read_uncommitted"
+    cold_start_seconds: float = COLD_START_SECONDS
 
 
 def run(mappings: Sequence[Mapping], options: RunOptions, look: Look | None = None) -> None:
@@ -76,7 +78,9 @@ def run(mappings: Sequence[Mapping], options: RunOptions, look: Look | None = No
     supervisor.prepare(enabled, ends_alone=look is not None)
     if options.health_port is not None:
         registry.register(StatusCollector(supervisor.statuses))
-        health.serve(options.health_host, options.health_port, supervisor.statuses, registry)
+        health.serve(
+            options.health_host, options.health_port, supervisor.statuses, supervisor.alive, registry
+        )
     supervisor.start()
     if look is not None:
         threading.Thread(target=supervisor.follow, args=(look, stop), daemon=True).start()
@@ -134,7 +138,7 @@ def make_poller(mapping: Mapping, options: RunOptions, stop: threading.Event, me
             concurrency=concurrency,
             wanted=compile_patterns(mapping.filters),
         ),
-        lambda: connect(mapping, options.session_timeout_seconds, security()),
+        lambda: connect(mapping, options.session_timeout_seconds, security(), options.isolation),
         functools.partial(
             deliver,
             bootstrap=mapping.bootstrap,
@@ -158,7 +162,11 @@ def _security(mapping: Mapping, options: RunOptions) -> dict[str, Any]:
 
 def _invoke(mapping: Mapping, options: RunOptions, concurrency: int) -> Invoke:
     client = lambda_client(
-        options.endpoint_url, options.region, mapping.target.timeout_seconds, connections=concurrency
+        options.endpoint_url,
+        options.region,
+        mapping.target.timeout_seconds,
+        connections=concurrency,
+        cold_start_seconds=options.cold_start_seconds,
     )
 
     def invoke_function(payload: bytes, sent: Sent) -> Outcome:

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -13,6 +14,8 @@ from kafka_esm.poller import Poller
 
 _LOG = logging.getLogger(__name__)
 _FOLLOW_SECONDS = 2.0
+# A loop turns every quarter of a second, and while it connects at least within a request's time limit.
+_DEAD_AFTER_SECONDS = 90.0
 
 # Returns the mappings as they are now.
 Look = Callable[[], Sequence[Mapping]]
@@ -134,6 +137,12 @@ class Supervisor:
     def statuses(self) -> list[tuple[Mapping, Status]]:
         """Return every mapping that is polled, and how it is."""
         return [(running.poller.mapping, running.poller.status) for running in self._all()]
+
+    def alive(self) -> bool:
+        """Return whether every poller's loop turns, but for those that Kafka refuses."""
+        now = time.monotonic()
+        pollers = [running.poller for running in self._all()]
+        return all(poller.fatal or now - poller.turned_at < _DEAD_AFTER_SECONDS for poller in pollers)
 
     def _all(self) -> list[_Running]:
         with self._lock:

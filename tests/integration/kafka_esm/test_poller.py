@@ -243,6 +243,7 @@ def test_given_records_not_yet_processed_when_asked_for_health_then_the_lag_is_t
     endpoint.open.set()
     eventually("the lag is gone", lambda: mapping()["lag"] == {f"{topic}-0": 0, f"{topic}-1": 0})
     assert mapping() == {
+        "state": "polling",
         "function": function,
         "topic": topic,
         "group": function,
@@ -250,6 +251,7 @@ def test_given_records_not_yet_processed_when_asked_for_health_then_the_lag_is_t
         "in_flight": 0,
         "retries": 0,
         "last_error": None,
+        "stopped": {},
     }
 
 

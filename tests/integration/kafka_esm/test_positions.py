@@ -111,7 +111,7 @@ def test_given_a_function_that_never_ends_when_stopped_then_the_drain_ends_and_t
     poller.signal(signal.SIGTERM)
     assert poller.process.wait(timeout=30) == 0
     assert "did not end within 0.5 s" in poller.log.read_text()
-    assert broker.committed(function, topic) is None
+    assert not broker.committed(function, topic)
     endpoint.open.set()
     start_poller(broker, endpoint, {function: topic})
     first, second = endpoint.wait_for("again", lambda seen: len(seen) >= 2)

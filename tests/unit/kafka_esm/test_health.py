@@ -20,14 +20,21 @@ def test_given_one_mapping_connecting_when_asked_then_it_is_503() -> None:
     assert overall("polling", "connecting") == (503, "connecting")
 
 
+def test_given_a_mapping_whose_partitions_others_have_when_asked_then_it_is_200_standby() -> None:
+    assert overall("standby", "standby") == (200, "standby")
+    assert overall("standby", "polling") == (200, "polling")
+    assert overall("standby", "connecting") == (503, "connecting")
+
+
 def test_given_a_stop_when_asked_then_it_is_503() -> None:
     assert overall("draining", "polling") == (503, "draining")
 
 
 def test_given_a_mapping_when_asked_then_its_details_are_there() -> None:
-    status = Status("polling", {"t-0": 3, "t-1": None}, 1, 2, "boom")
+    status = Status("polling", {"t-0": 3, "t-1": None}, 1, 2, "boom", {"t-1": "why"})
     assert report([(MAPPING, status)])[1]["mappings"] == [
         {
+            "state": "polling",
             "function": "f",
             "topic": "t",
             "group": "g",
@@ -35,5 +42,6 @@ def test_given_a_mapping_when_asked_then_its_details_are_there() -> None:
             "in_flight": 1,
             "retries": 2,
             "last_error": "boom",
+            "stopped": {"t-1": "why"},
         }
     ]

@@ -13,7 +13,7 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 from botocore.parsers import ResponseParserError
-from kafka_esm.delivery.invoke import invoke, lambda_client
+from kafka_esm.delivery.invoke import client_config, invoke, lambda_client
 from kafka_esm.delivery.outcome import judge
 from kafka_esm.errors import ConfigurationError
 
@@ -102,6 +102,34 @@ def test_given_failed_items_that_are_not_of_the_batch_when_judged_then_the_whole
 ) -> None:
     outcome = judge(200, None, payload, SENT)
     assert (outcome.name, outcome.failed, outcome.counted) == ("bad_response", frozenset(), True)
+
+
+@pytest.mark.parametrize(
+    ("payload", "form"),
+    [
+        (items(("t-0", "5")), "an itemIdentifier whose partition is a string and whose offset is a string"),
+        (items((0, 5)), "an itemIdentifier whose partition is a number and whose offset is a number"),
+        (b'{"batchItemFailures":[{"itemIdentifier":"t-0-5"}]}', "an itemIdentifier that is a string"),
+        (b'{"batchItemFailures":[{"itemIdentifier":null}]}', "an itemIdentifier that is null"),
+        (
+            b'{"batchItemFailures":[{"itemIdentifier":{}}]}',
+            "whose partition is missing",
+        ),
+        (b'{"batchItemFailures":["t-0-5"]}', "a string without itemIdentifier"),
+    ],
+)
+def test_given_an_id_of_another_form_when_judged_then_the_error_says_what_form_it_has(
+    payload: bytes, form: str
+) -> None:
+    error = judge(200, None, payload, SENT).error or ""
+    assert form in error
+    assert '{"itemIdentifier": {"partition": "TOPIC-PARTITION", "offset": NUMBER}}' in error
+    assert "t-0" not in error
+
+
+def test_given_a_cold_start_when_invoked_then_it_is_waited_for_beyond_the_functions_timeout() -> None:
+    assert client_config(3).read_timeout == 303
+    assert client_config(3, cold_start_seconds=900).read_timeout == 903
 
 
 def raising(exc: Exception) -> Any:

@@ -167,9 +167,56 @@ def test_given_a_record_too_large_when_added_then_its_partition_stops_before_it_
     succeeded(work)
     assert work.add(P0, [record(6)], 0).error is None
     assert work.next_batch(0) is None
-    assert work.error() == error
+    assert work.stopped() == {P0: error}
     assert work.full() == {P0}
     assert work.first_offset(P0) == 4
+
+
+REPORTS = Policy(max_retries=2, has_destination=True)
+
+
+def test_given_one_record_always_named_when_out_of_retries_then_only_it_is_given_up(record: Any) -> None:
+    work = Work(Limits(10, 0, "h:1"), REPORTS)
+    work.assign([P0])
+    work.add(P0, [record(n) for n in range(10)], 0)
+    for now in (0, 100, 200):
+        batch = work.next_batch(now)
+        assert batch is not None
+        assert batch.condition is None
+        named = Outcome("partial", "one", frozenset({(P0.label, 5)}))
+        work.finish(batch, named, now)
+    given_up = work.next_batch(200)
+    assert given_up is not None
+    assert (given_up.condition, offsets(given_up)) == ("RetryAttemptsExhausted", {0: [5]})
+    work.finish(given_up, SUCCESS, 200)
+    assert work.uncommitted() == {P0: 10}
+
+
+def test_given_records_reported_as_done_when_the_last_attempts_fail_whole_then_they_are_not_given_up(
+    record: Any,
+) -> None:
+    work = Work(Limits(10, 0, "h:1"), REPORTS)
+    work.assign([P0])
+    work.add(P0, [record(n) for n in range(4)], 0)
+    named = Outcome("partial", "two", frozenset({(P0.label, 0), (P0.label, 2)}))
+    for now, outcome in ((0, named), (100, ERROR), (200, ERROR)):
+        batch = work.next_batch(now)
+        assert batch is not None
+        work.finish(batch, outcome, now)
+    assert offsets(work.next_batch(200)) == {0: [0, 2]}
+
+
+def test_given_a_position_beyond_the_last_record_when_it_is_done_then_the_position_is_committed(
+    record: Any,
+) -> None:
+    work = Work(Limits(10, 0, "h:1"))
+    work.assign([P0, P1])
+    work.add(P0, [record(0)], 0)
+    work.reached({P0: 2, P1: 7})  # the marker of a transaction; and a partition without any record
+    assert work.uncommitted() == {P1: 7}
+    work.next_batch(0)
+    succeeded(work)
+    assert work.uncommitted() == {P0: 2, P1: 7}
 
 
 def test_given_a_full_partition_when_asked_then_it_is_not_fetched_any_more(work: Work, record: Any) -> None:

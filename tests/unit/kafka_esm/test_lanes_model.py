@@ -93,6 +93,8 @@ class Model(RuleBasedStateMachine):
         self.counted: Counter[tuple[Partition, int]] = Counter()
         # What was in flight when the partition was taken away: it counts for nobody.
         self.lost: set[tuple[Batch, Partition]] = set()
+        # What the function has reported as done to this process, even if it went again after that.
+        self.reported: set[tuple[Partition, int]] = set()
 
     @rule(partition=st.sampled_from(PARTITIONS), count=st.integers(1, 8))
     def fetch(self, partition: Partition, count: int) -> None:
@@ -123,6 +125,7 @@ class Model(RuleBasedStateMachine):
             # Order: nothing goes before all that came earlier is done.
             assert all(self.is_done(partition, offset) for offset in range(offsets[0]))
             if batch.condition == RETRIES_EXHAUSTED:
+                assert not self.reported & {(partition, offset) for offset in offsets}
                 assert self.counted[partition, offsets[0]] == (self.policy.max_retries or 0) + 1
                 assert chunk.failures == (self.policy.max_retries or 0) + 1
         if batch.condition is None:
@@ -144,6 +147,9 @@ class Model(RuleBasedStateMachine):
             self.finish(batch, SUCCESS, self.records_of(batch))
         elif self.reports:
             named = frozenset((p.label, offset) for p, offset in failed)
+            fine = set(self.records_of(batch)) - failed
+            self.done |= fine
+            self.reported |= {(p, offset) for p, offset in fine if (batch, p) not in self.lost}
             self.finish(batch, Outcome("partial", "some", named), self.processed(batch, failed))
         else:
             self.finish(batch, Outcome("function_error", "boom"), [])
@@ -195,6 +201,7 @@ class Model(RuleBasedStateMachine):
         self.work.drop([partition])
         self.work.assign([partition])
         self.position[partition] = self.committed[partition]
+        self.reported = {record for record in self.reported if record[0] != partition}
         for key in [key for key in self.counted if key[0] == partition]:
             del self.counted[key]
 

@@ -64,12 +64,14 @@ class FakeSource:
     """Has one record; says how it was polled once a commit had failed, and stops the poller then."""
 
     stable = True
+    standby = False
     trouble: str | None = None
 
     def __init__(self, stop: Stop, record: Any, commit_failures: int) -> None:
         self._stop = stop
         self._records = [record(0)]
         self._failures = commit_failures
+        self.unreadable: dict[Partition, Any] = {}
         self.polls: list[float] = []
         self.committed: dict[Partition, int] = {}
 
@@ -89,6 +91,9 @@ class FakeSource:
 
     def lag(self, _: object) -> dict[str, int | None]:
         return {"t-0": 0}
+
+    def positions(self) -> dict[Partition, int]:
+        return {}
 
     def fetch_all_but(self, _: object) -> None:
         pass

@@ -18,6 +18,7 @@ from kafka.errors import (
 from kafka.structs import MemberState, TopicPartition
 from kafka_esm.batching.plan import Partition
 from kafka_esm.consumer import source
+from kafka_esm.consumer.reading import Unreadable
 from kafka_esm.consumer.source import Change, Source, connect
 from kafka_esm.errors import AccessDenied
 from kafka_esm.mappings.mapping import Mapping, StartingPosition, Target
@@ -32,7 +33,9 @@ def mapping(address: str = "h:1", position: StartingPosition = "LATEST") -> Mapp
 class FakeConsumer:
     """kafka-python's consumer in a group that is stable."""
 
-    def __init__(self, **_: Any) -> None:
+    def __init__(self, **config: Any) -> None:
+        self.config = config
+        self.held: set[TopicPartition] = set()
         self.expired = False
         self.topic_id: str | None = "one"
         self.records: dict[TopicPartition, list[Any]] = {}
@@ -44,7 +47,18 @@ class FakeConsumer:
             need_rejoin=lambda: self.need_rejoin,
             rejoining=False,
             heartbeat=SimpleNamespace(session_timeout_expired=lambda: self.expired),
+            fetch_committed_offsets=self.committed,
         )
+        self._fetcher = SimpleNamespace(_parse_fetched_data=None)
+
+    def paused(self) -> set[TopicPartition]:
+        return set(self.held)
+
+    def pause(self, *partitions: TopicPartition) -> None:
+        self.held.update(partitions)
+
+    def resume(self, *partitions: TopicPartition) -> None:
+        self.held.difference_update(partitions)
 
     def topics(self) -> set[str]:
         return {"t"}
@@ -91,7 +105,7 @@ def connected(monkeypatch: pytest.MonkeyPatch) -> Any:
 
     monkeypatch.setattr(source, "KafkaConsumer", build)
     monkeypatch.setattr(source, "_Client", SimpleNamespace)
-    monkeypatch.setattr(source, "Source", lambda consumer, *_: consumer)
+    monkeypatch.setattr(source, "Source", lambda consumer, *_, **__: consumer)
     return connect(mapping(), 6, {})
 
 
@@ -150,6 +164,101 @@ def test_given_a_topic_that_is_made_again_when_polled_then_it_is_read_from_its_s
     assert [change.partitions for change in changes] == [[partition], [partition]]
     assert (records, consumer.sought) == ({}, [TopicPartition("t", 0)])
     assert polled.poll(0)[0] == []
+
+
+class LatestConsumer(FakeConsumer):
+    """A topic of three partitions, of which this member was given one; the group has some offsets."""
+
+    def __init__(self, given: int, offsets: dict[int, int]) -> None:
+        super().__init__()
+        self.given, self.offsets = given, offsets
+        self.ended: list[TopicPartition] = []
+        self.committed_now: dict[TopicPartition, int] = {}
+
+    def assignment(self) -> set[TopicPartition]:
+        return {TopicPartition("t", self.given)}
+
+    def partitions_for_topic(self, _: str) -> set[int]:
+        return {0, 1, 2}
+
+    def committed(self, tps: Any, **_: Any) -> Any:
+        return {tp: SimpleNamespace(offset=self.offsets.get(tp.partition, -1)) for tp in tps}
+
+    def end_offsets(self, tps: Any, **_: Any) -> dict[TopicPartition, int]:
+        return {tp: 10 + tp.partition for tp in tps}
+
+    def seek_to_end(self, *tps: TopicPartition) -> None:
+        self.ended += tps
+
+    def position(self, tp: TopicPartition, **_: Any) -> int:
+        return 10 + tp.partition
+
+    def commit(self, offsets: Any, **_: Any) -> None:
+        self.committed_now |= {tp: found.offset for tp, found in offsets.items()}
+
+
+def placed(consumer: FakeConsumer, partition: int) -> Change:
+    polled, listener = made(consumer)
+    listener.changes.append(Change("assigned", [Partition("t", partition)], {}))
+    return polled.poll(0)[0][0]
+
+
+def test_given_latest_and_no_offsets_when_placed_then_the_whole_topic_has_its_place() -> None:
+    consumer = LatestConsumer(0, {})
+    assert placed(consumer, 0).starts == {Partition("t", 0): 10}
+    assert consumer.ended == [TopicPartition("t", 0)]
+    assert consumer.committed_now == {TopicPartition("t", 1): 11, TopicPartition("t", 2): 12}
+
+
+def test_given_latest_when_a_partition_added_since_is_placed_then_it_is_read_from_its_beginning() -> None:
+    consumer = LatestConsumer(2, {0: 5, 1: 6})
+    assert placed(consumer, 2).starts == {}
+    assert (consumer.ended, consumer.committed_now) == ([], {})
+
+
+def test_given_what_cannot_be_read_when_polled_then_its_partition_alone_rests_until_it_can() -> None:
+    consumer = FakeConsumer()
+    polled, listener = made(consumer)
+    what = Unreadable(3, "why")
+    polled._unreadable[TopicPartition("t", 0)] = what
+    polled.poll(0)
+    assert polled.unreadable == {Partition("t", 0): what}
+    polled.fetch_all_but(set())
+    assert consumer.held == {TopicPartition("t", 0)}
+    polled._resting[Partition("t", 0)] = (what, 0.0)  # its rest is over
+    polled.fetch_all_but(set())
+    assert consumer.held == set()
+    consumer.records = {TopicPartition("t", 0): ["it can be read now"]}
+    polled.poll(0)
+    assert polled.unreadable == {}
+    polled._unreadable[TopicPartition("t", 0)] = what
+    polled.poll(0)
+    listener.changes.append(Change("revoked", [Partition("t", 0)], {}))
+    consumer.records = {}
+    polled.poll(0)
+    assert polled.unreadable == {}
+
+
+def test_given_no_partition_when_a_heartbeat_was_answered_since_the_join_then_it_is_a_standby(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    consumer = FakeConsumer()
+    polled, _ = made(consumer)
+    heartbeat = consumer._coordinator.heartbeat
+    heartbeat.last_reset, heartbeat.last_receive = 2.0, 1.0
+    monkeypatch.setattr(consumer, "assignment", set)
+    assert not polled.standby
+    heartbeat.last_receive = 3.0
+    assert polled.standby
+    consumer.expired = True
+    assert not polled.standby
+
+
+def test_given_members_with_range_or_round_robin_when_joining_then_their_protocols_are_offered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    offered = [assignor.name for assignor in connected(monkeypatch).config["partition_assignment_strategy"]]
+    assert offered == ["cooperative-sticky", "range", "roundrobin", "RoundRobinAssigner"]
 
 
 @pytest.fixture

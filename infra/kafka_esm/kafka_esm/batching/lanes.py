@@ -35,6 +35,8 @@ class Chunk:
     condition: Condition | None = None
     # Failed attempts to give it up.
     sends: int = 0
+    # Offsets that the function has reported as done, but that go again, as they come after a failed one.
+    done: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -107,6 +109,12 @@ class _Lane:
             self.retry.append(Chunk(self.take(1), condition=RECORD_TOO_LARGE))
 
 
+def _given_up(chunk: Chunk, condition: Condition) -> list[Chunk]:
+    """Return what of a chunk is to be given up: never what the function has reported as done."""
+    left = [entry for entry in chunk.entries if entry.offset not in chunk.done]
+    return [replace(chunk, entries=left, condition=condition)] if left else []
+
+
 class Added(NamedTuple):
     """What became of records that were received."""
 
@@ -150,6 +158,16 @@ class Work:
         for partition, offset in offsets.items():
             if partition in self._lanes:
                 self._lanes[partition].received = offset
+
+    def reached(self, offsets: Mapping[Partition, int]) -> None:
+        """Note up to where partitions are read: there is nothing between the last record and these offsets.
+
+        The first of a partition is committed, so that everybody sees that the group has a place in it.
+        """
+        for partition, offset in offsets.items():
+            lane = self._lanes.get(partition)
+            if lane is not None and (lane.received is None or lane.received < offset):
+                lane.received = offset
 
     def drop(self, partitions: Iterable[Partition]) -> None:
         """Forget everything about partitions that belong to somebody else now."""
@@ -248,7 +266,9 @@ class Work:
         retry = self._lanes[partition].retry
         if fresh:
             retry.appendleft(replace(chunk, entries=fresh))
-        retry.appendleft(replace(chunk, entries=expired, not_before=-math.inf, condition=RECORD_AGE_EXCEEDED))
+        retry.extendleft(
+            _given_up(replace(chunk, entries=expired, not_before=-math.inf), RECORD_AGE_EXCEEDED)
+        )
         return True
 
     def finish(self, batch: Batch, outcome: Outcome, now: float) -> Tally:
@@ -267,8 +287,8 @@ class Work:
                 continue  # A rebalance took the partition away meanwhile: it is somebody else's to retry.
             lane.running = None
             if rest:
-                again = self._again(chunk, rest, outcome, now)
-                self.retries += again[0].condition is None
+                again = self._again(partition, chunk, rest, outcome, now)
+                self.retries += bool(again) and again[0].condition is None
                 lane.retry.extendleft(reversed(again))
         return Tally(delivered, failed, given_up)
 
@@ -282,7 +302,9 @@ class Work:
         first = min(failed, default=math.inf)
         return [entry for entry in chunk.entries if entry.offset >= first]
 
-    def _again(self, chunk: Chunk, rest: Sequence[Entry], outcome: Outcome, now: float) -> list[Chunk]:
+    def _again(
+        self, partition: Partition, chunk: Chunk, rest: Sequence[Entry], outcome: Outcome, now: float
+    ) -> list[Chunk]:
         """Return what becomes of records that are not done: a retry, two halves, or giving up."""
         if chunk.condition:
             # Nothing may be lost: it is given up again and again until it is.
@@ -292,7 +314,11 @@ class Work:
         same = rest[0].offset == chunk.entries[0].offset
         attempts = (chunk.attempts if same else 0) + 1
         failures = chunk.failures if same else 0
-        again = Chunk(rest, attempts, failures, now + self._backoff(attempts), outcome, outcome)
+        named = frozenset(offset for label, offset in outcome.failed if label == partition.label)
+        done = chunk.done - named
+        if named:
+            done |= {entry.offset for entry in rest} - named
+        again = Chunk(rest, attempts, failures, now + self._backoff(attempts), outcome, outcome, done=done)
         if not outcome.counted:
             return [again]
         if self._policy.bisect and not outcome.failed and len(rest) > 1:
@@ -301,7 +327,7 @@ class Work:
             return [replace(again, entries=rest[:half]), replace(again, entries=rest[half:])]
         again = replace(again, failures=failures + 1)
         if self._policy.max_retries is not None and again.failures > self._policy.max_retries:
-            again = replace(again, condition=RETRIES_EXHAUSTED, not_before=now)
+            return _given_up(replace(again, not_before=now), RETRIES_EXHAUSTED)
         return [again]
 
     def _backoff(self, failures: int) -> float:
@@ -348,10 +374,11 @@ class Work:
         lane = self._lanes.get(partition)
         return None if lane is None else lane.first_unfinished()
 
+    def stopped(self) -> dict[Partition, str]:
+        """Return the partitions that cannot go on by themselves, and why."""
+        return {partition: lane.blocked for partition, lane in self._lanes.items() if lane.blocked}
+
     def error(self) -> str | None:
         """Return why records are not getting through, if some are not."""
-        for lane in self._lanes.values():
-            if lane.blocked:
-                return lane.blocked
         chunks = (chunk for lane in self._lanes.values() for chunk in lane.chunks())
         return next((chunk.last.error for chunk in chunks if chunk.last and chunk.last.error), None)

@@ -10,7 +10,10 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 from kafka import ConsumerRebalanceListener, KafkaConsumer, OffsetAndMetadata, TopicPartition
+from kafka.coordinator.assignors.abstract import RebalanceProtocol
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
+from kafka.coordinator.assignors.range import RangePartitionAssignor
+from kafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 from kafka.errors import (
     AuthorizationError,
     KafkaConnectionError,
@@ -24,6 +27,7 @@ from kafka.net.compat import KafkaNetClient
 from kafka.structs import MemberState
 
 from kafka_esm.batching.plan import Partition
+from kafka_esm.consumer.reading import Unreadable, note_unreadable
 from kafka_esm.errors import AccessDenied, CredentialsRefused
 from kafka_esm.mappings.mapping import Mapping as EventSourceMapping
 
@@ -41,6 +45,7 @@ _BOOTSTRAP_MS = 2_000
 _HANDSHAKE_SECONDS = 2.5
 _COMMIT_MS = 2_000
 _LOOKUP_MS = 5_000
+Isolation = Literal["read_uncommitted", "read_committed"]
 # No retry helps against these.
 _DENIED = (AuthorizationError, SaslAuthenticationFailedError, UnsupportedSaslMechanismError)
 # What OpenSSL says when one side does not accept the other's certificate, and what is to be done.
@@ -59,6 +64,38 @@ _REBALANCE_POLL_MS = 250
 # kafka-python lets no poll last beyond the next heartbeat. While one is overdue, because the broker does not
 # answer, that is no time at all, and polling would be a busy loop.
 _SHORTEST_POLL_SECONDS = 0.05
+# How long a partition rests that cannot be read: what is wrong may pass, or the batch may be deleted.
+_REREAD_SECONDS = 10.0
+
+
+class _Range(RangePartitionAssignor):  # type: ignore[misc]  # kafka-python is not typed
+    """Java's and librdkafka's range, for groups that have such members.
+
+    It lets a partition's old and new owner overlap for a moment, when nobody must give up all of them first.
+    Delivery at least once is as good with that, and partitions that stay keep their batches.
+    """
+
+    @classmethod
+    def supported_protocols(cls) -> list[Any]:
+        return [RebalanceProtocol.COOPERATIVE]
+
+
+class _RoundRobin(RoundRobinPartitionAssignor):  # type: ignore[misc]  # kafka-python is not typed
+    """The same for roundrobin."""
+
+    @classmethod
+    def supported_protocols(cls) -> list[Any]:
+        return [RebalanceProtocol.COOPERATIVE]
+
+
+class _RoundRobinOfKafkaJs(_RoundRobin):
+    """The same assignment by the name that kafkajs has for it."""
+
+    name = "RoundRobinAssigner"
+
+
+# In order of preference; the group takes one that all members know.
+_ASSIGNORS = (CooperativeStickyAssignor, _Range, _RoundRobin, _RoundRobinOfKafkaJs)
 
 
 class Change(NamedTuple):
@@ -180,6 +217,9 @@ class Source:
     # Partitions of which no record has come yet that is as late as AT_TIMESTAMP asks for.
     _too_early: set[Partition] = field(default_factory=set)
     _topic_id: Any = None
+    # What the fetcher could not read in the last poll, and what rests because of that, until when.
+    _unreadable: dict[TopicPartition, Unreadable] = field(default_factory=dict)
+    _resting: dict[Partition, tuple[Unreadable, float]] = field(default_factory=dict)
 
     def poll(self, timeout_seconds: float) -> tuple[list[Change], Mapping[Partition, list[Any]]]:
         """Wait for records: returns changes of the assignment, and records that came after them.
@@ -207,10 +247,39 @@ class Source:
                     found.pop(partition, None)
             else:
                 self._too_early.difference_update(change.partitions)
+                for partition in change.partitions:
+                    self._resting.pop(partition, None)
+        self._rest_unreadable(found)
         if again := self._made_again():
             changes += [Change("revoked", again, {}), Change("assigned", again, {})]
             found.clear()
         return changes, self._late_enough(found)
+
+    def _rest_unreadable(self, found: Mapping[Partition, Any]) -> None:
+        for partition in found:
+            self._resting.pop(partition, None)
+        assigned = self._consumer.assignment()
+        while self._unreadable:
+            tp, what = self._unreadable.popitem()
+            if tp in assigned:
+                self._resting[Partition(*tp)] = (what, time.monotonic() + _REREAD_SECONDS)
+
+    @property
+    def unreadable(self) -> dict[Partition, Unreadable]:
+        """Which partitions cannot be read now: each stops there alone, and is tried again now and then."""
+        return {partition: what for partition, (what, _) in self._resting.items()}
+
+    def positions(self) -> dict[Partition, int]:
+        """Return the offset after all that was polled, of partitions where that is known.
+
+        It can be beyond the last record: transactions end with a marker, and compaction leaves gaps.
+        """
+        found = {}
+        for tp in self._consumer.assignment():
+            position = self._consumer._subscription.position(tp)
+            if position is not None and tp not in self._too_early:
+                found[Partition(*tp)] = position.offset
+        return found
 
     def _made_again(self) -> list[Partition]:
         """Go to the start of all partitions, and return them, if the topic was deleted and made again.
@@ -236,22 +305,39 @@ class Source:
         if position == "TRIM_HORIZON":
             return []
         # What was given and taken within one poll is gone again.
-        assigned = self._consumer.assignment()
-        tps = {
-            partition: TopicPartition(*partition)
-            for partition in change.partitions
-            if partition in assigned and not self._has_offset(partition)
-        }
+        given = {TopicPartition(*p) for p in change.partitions} & self._consumer.assignment()
+        tps = given - self._with_offset(given)
         if not tps:
             return []
         if position == "AT_TIMESTAMP":
-            self._seek_to_timestamp(tps.values())
-            self._too_early.update(tps)
-        else:
-            self._consumer.seek_to_end(*tps.values())
-            for partition, tp in tps.items():
-                change.starts[partition] = self._position(tp)
-        return list(tps)
+            self._seek_to_timestamp(tps)
+            self._too_early.update(Partition(*tp) for tp in tps)
+        elif not self._start_at_end(tps, change):
+            return []
+        return [Partition(*tp) for tp in tps]
+
+    def _start_at_end(self, tps: set[TopicPartition], change: Change) -> bool:
+        """Take the place of LATEST in the whole topic, unless the group has done so already.
+
+        Then these partitions were added since, and start at their beginning: else what was written to them
+        before anybody looked would be lost. That is also why partitions of other members get an offset now.
+        """
+        topic = self._mapping.topic
+        numbers = self._consumer.partitions_for_topic(topic) or ()
+        others = {TopicPartition(topic, number) for number in numbers} - tps
+        if self._with_offset(others):
+            return False
+        if others:
+            self.commit(
+                {
+                    Partition(*tp): offset
+                    for tp, offset in self._consumer.end_offsets(others, timeout_ms=_LOOKUP_MS).items()
+                }
+            )
+        self._consumer.seek_to_end(*tps)
+        for tp in tps:
+            change.starts[Partition(*tp)] = self._position(tp)
+        return True
 
     def _seek_to_timestamp(self, tps: Collection[TopicPartition]) -> None:
         start = round((self._mapping.starting_timestamp or 0) * 1000)
@@ -270,9 +356,12 @@ class Source:
             raise KafkaTimeoutError(f"the end of {Partition(*tp).label} is not known")
         return position
 
-    def _has_offset(self, partition: Partition) -> bool:
-        offset = self._consumer.committed(TopicPartition(*partition), timeout_ms=_LOOKUP_MS)
-        return offset is not None and offset >= 0
+    def _with_offset(self, tps: Collection[TopicPartition]) -> set[TopicPartition]:
+        """Return those that the group has an offset for."""
+        if not tps:
+            return set()
+        found = self._consumer._coordinator.fetch_committed_offsets(list(tps), timeout_ms=_LOOKUP_MS)
+        return {tp for tp, offset in found.items() if offset.offset >= 0}
 
     def _late_enough(self, found: dict[Partition, list[Any]]) -> Mapping[Partition, list[Any]]:
         # Tansu looks a timestamp up by when a record arrived, not by the record's own.
@@ -290,6 +379,17 @@ class Source:
     def stable(self) -> bool:
         """Whether the group is joined and no rebalance is known to be under way."""
         return bool(self._consumer.group_metadata().state == MemberState.STABLE)
+
+    @property
+    def standby(self) -> bool:
+        """Whether it has joined and is heard, while other members have all partitions."""
+        heartbeat = self._consumer._coordinator.heartbeat
+        return (
+            self.stable
+            and not self._consumer.assignment()
+            and heartbeat.last_receive > heartbeat.last_reset
+            and self.trouble is None
+        )
 
     @property
     def trouble(self) -> str | None:
@@ -313,7 +413,9 @@ class Source:
         """Fetch no more of these partitions, and again of all others."""
         assigned = self._consumer.assignment()
         paused = self._consumer.paused()
-        wanted = {TopicPartition(*partition) for partition in full} & assigned
+        now = time.monotonic()
+        resting = {partition for partition, (_, until) in self._resting.items() if now < until}
+        wanted = {TopicPartition(*partition) for partition in full | resting} & assigned
         if wanted - paused:
             self._consumer.pause(*(wanted - paused))
         if paused - wanted:
@@ -361,9 +463,14 @@ class Source:
 
 
 def connect(
-    mapping: EventSourceMapping, session_timeout_seconds: float, security: Mapping[str, Any]
+    mapping: EventSourceMapping,
+    session_timeout_seconds: float,
+    security: Mapping[str, Any],
+    isolation: Isolation = "read_uncommitted",
 ) -> Source:
     """Connect and join the group; `security` holds kafka-python's options for TLS and SASL.
+
+    `isolation` says whether records of transactions are read that are open or were aborted.
 
     Raises:
         KafkaError: no broker answers, or the topic does not exist (yet).
@@ -383,7 +490,9 @@ def connect(
             client_id="kafka-esm",
             group_id=mapping.group,
             enable_auto_commit=False,
-            auto_offset_reset="latest" if mapping.starting_position == "LATEST" else "earliest",
+            # For LATEST, too: what was deleted before it was read must not take the rest with it.
+            auto_offset_reset="earliest",
+            isolation_level=isolation,
             session_timeout_ms=session_ms,
             heartbeat_interval_ms=min(3_000, session_ms // 3),
             fetch_max_wait_ms=_FETCH_WAIT_IN_WINDOW_MS if mapping.window_seconds else _FETCH_WAIT_MS,
@@ -393,7 +502,7 @@ def connect(
             metadata_max_age_ms=_METADATA_MAX_AGE_MS,
             allow_auto_create_topics=False,
             # Partitions that stay here keep their records and batches through a rebalance.
-            partition_assignment_strategy=(CooperativeStickyAssignor,),
+            partition_assignment_strategy=_ASSIGNORS,
             bootstrap_timeout_ms=_BOOTSTRAP_MS,
             reconnect_backoff_max_ms=1_000,
             metrics_enabled=False,
@@ -428,7 +537,8 @@ def connect(
                 f"{type(exc).__name__}"
             ) from exc
         raise
-    return Source(consumer, clients[0], listener, time.monotonic(), mapping)
+    unreadable = note_unreadable(consumer._fetcher)
+    return Source(consumer, clients[0], listener, time.monotonic(), mapping, _unreadable=unreadable)
 
 
 def _require_topic(consumer: Any, topic: str) -> None:

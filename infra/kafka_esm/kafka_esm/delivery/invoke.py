@@ -14,16 +14,18 @@ from kafka_esm.errors import ConfigurationError
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
 
-# A cold start happens before the function's own clock starts.
-_COLD_START_SECONDS = 60
+# A cold start happens before the function's own clock starts, and at an emulator it may build an image.
+COLD_START_SECONDS = 300.0
 
 
 @cache
-def client_config(timeout_seconds: int, connections: int = 10) -> Config:
-    """Return how a client is set up that waits as long as the function may run, and asks once."""
+def client_config(
+    timeout_seconds: int, connections: int = 10, cold_start_seconds: float = COLD_START_SECONDS
+) -> Config:
+    """Return how a client is set up that waits as long as the function may start and run, and asks once."""
     return Config(
         connect_timeout=5,
-        read_timeout=timeout_seconds + _COLD_START_SECONDS,
+        read_timeout=timeout_seconds + cold_start_seconds,
         # Retrying is the caller's: a repeated call must not happen behind its back.
         retries={"total_max_attempts": 1},
         max_pool_connections=connections,
@@ -31,15 +33,19 @@ def client_config(timeout_seconds: int, connections: int = 10) -> Config:
 
 
 def lambda_client(
-    endpoint_url: str, region: str, timeout_seconds: int, connections: int = 10
+    endpoint_url: str,
+    region: str,
+    timeout_seconds: int,
+    connections: int = 10,
+    cold_start_seconds: float = COLD_START_SECONDS,
 ) -> "LambdaClient":
-    """Return a client that waits as long as the function may run.
+    """Return a client that waits as long as the function may start and run.
 
     Raises:
         ConfigurationError: the endpoint is not a URL, or there are no credentials.
 
     """
-    config = client_config(timeout_seconds, connections)
+    config = client_config(timeout_seconds, connections, cold_start_seconds)
     session = aws_session()
     try:
         return session.client(

@@ -75,9 +75,17 @@ def _judge_items(body: Any, sent: Sent) -> Outcome:
         return SUCCESS
     if not isinstance(items, list):
         return _bad("has batchItemFailures that are no list")
-    failed = [_identifier(item) for item in items]
-    known = {found for found in failed if found is not None and found[1] in sent.get(found[0], ())}
-    if len(known) != len(set(failed)):
+    failed = set()
+    for item in items:
+        found = _identifier(item)
+        if found is None:
+            return _bad(
+                f"names a record by {_form(item)}; an item is "
+                '{"itemIdentifier": {"partition": "TOPIC-PARTITION", "offset": NUMBER}}'
+            )
+        failed.add(found)
+    known = {(label, offset) for label, offset in failed if offset in sent.get(label, ())}
+    if known != failed:
         # Whatever the function meant: taking the rest as processed could lose a record.
         return _bad("names a record that was not in the batch")
     if not known:
@@ -93,6 +101,29 @@ def _identifier(item: Any) -> tuple[str, int] | None:
     if not isinstance(partition, str) or not isinstance(offset, int) or isinstance(offset, bool):
         return None
     return partition, offset
+
+
+def _form(item: Any) -> str:
+    """Describe an identifier that cannot be used: the types in it alone, as it may hold anything."""
+    if not isinstance(item, dict) or "itemIdentifier" not in item:
+        return f"{_type(item)} without itemIdentifier"
+    identifier = item["itemIdentifier"]
+    if not isinstance(identifier, dict):
+        return f"an itemIdentifier that is {_type(identifier)}"
+    fields = (
+        f"{name} is {_type(identifier[name])}" if name in identifier else f"{name} is missing"
+        for name in ("partition", "offset")
+    )
+    return f"an itemIdentifier whose {' and whose '.join(fields)}"
+
+
+def _type(value: Any) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "a boolean"
+    names = {str: "a string", int: "a number", float: "a number with a fraction", list: "a list"}
+    return names.get(type(value), "an object")
 
 
 def _bad(what: str) -> Outcome:

@@ -1,4 +1,4 @@
-"""GET /healthz: what the pollers are doing, as JSON; GET /metrics: the same and more, for Prometheus."""
+"""What orchestrators ask: /livez, /readyz, /healthz as JSON, and /metrics for Prometheus."""
 
 import json
 import threading
@@ -8,7 +8,8 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, CollectorRegistry, generate_latest
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import choose_encoder
 
 from kafka_esm.errors import ConfigurationError
 from kafka_esm.mappings.mapping import Mapping
@@ -18,24 +19,27 @@ Polled = tuple[Mapping, Status]
 
 
 def report(pollers: Sequence[Polled]) -> tuple[HTTPStatus, dict[str, Any]]:
-    """Return the status and body of an answer: 200 once every mapping polls."""
+    """Return the status and body of an answer: 200 once every mapping polls, or stands by to."""
     states = [status.state for _, status in pollers]
-    state = next((s for s in ("draining", "connecting") if s in states), "polling")
+    state = next((s for s in ("draining", "connecting", "polling", "standby") if s in states), "polling")
     mappings = []
     for mapping, status in pollers:
-        details = asdict(status)
-        del details["state"]
-        mappings.append(
-            {"function": mapping.target.name, "topic": mapping.topic, "group": mapping.group, **details}
-        )
-    code = HTTPStatus.OK if state == "polling" else HTTPStatus.SERVICE_UNAVAILABLE
+        names = {"function": mapping.target.name, "topic": mapping.topic, "group": mapping.group}
+        mappings.append(names | asdict(status))
+    code = HTTPStatus.OK if state in ("polling", "standby") else HTTPStatus.SERVICE_UNAVAILABLE
     return code, {"state": state, "mappings": mappings}
 
 
 def serve(
-    host: str, port: int, read: Callable[[], Sequence[Polled]], registry: CollectorRegistry
+    host: str,
+    port: int,
+    read: Callable[[], Sequence[Polled]],
+    alive: Callable[[], bool],
+    registry: CollectorRegistry,
 ) -> ThreadingHTTPServer:
     """Serve health and metrics, in a thread of its own.
+
+    `alive` says whether a restart would be of no use: it is no trouble of Kafka or the endpoint.
 
     Raises:
         ConfigurationError: the address or the port cannot be had.
@@ -45,11 +49,18 @@ def serve(
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             if self.path == "/metrics":
-                self._answer(HTTPStatus.OK, generate_latest(registry), CONTENT_TYPE_PLAIN_0_0_4)
+                # As OpenMetrics for who asks for it, else in Prometheus' own text format.
+                encode, kind = choose_encoder(self.headers.get("Accept", ""))
+                self._answer(HTTPStatus.OK, encode(registry), kind)
                 return
-            status, body = HTTPStatus.NOT_FOUND, {"error": "only /healthz and /metrics are here"}
-            if self.path == "/healthz":
+            body: dict[str, Any] = {"error": "only /livez, /readyz, /healthz and /metrics are here"}
+            status = HTTPStatus.NOT_FOUND
+            if self.path in ("/healthz", "/readyz"):
                 status, body = report(read())
+            elif self.path == "/livez":
+                well = alive()
+                status = HTTPStatus.OK if well else HTTPStatus.SERVICE_UNAVAILABLE
+                body = {"alive": well}
             self._answer(status, json.dumps(body).encode(), "application/json")
 
         def _answer(self, status: HTTPStatus, content: bytes, kind: str) -> None:

@@ -63,17 +63,24 @@ class StatusCollector(Collector):
         self._read = read
 
     def collect(self) -> Iterable[Metric]:
-        """Return lag, retries and invocations in flight."""
+        """Return lag, partitions that are stopped, retries and invocations in flight."""
         lag = GaugeMetricFamily(
             "kafka_esm_consumer_lag_records", "Records not yet processed", labels=(*_LABELS, "partition")
         )
         retries = CounterMetricFamily("kafka_esm_retries", "Batches scheduled again", labels=_LABELS)
         in_flight = GaugeMetricFamily("kafka_esm_in_flight", "Invocations in flight", labels=_LABELS)
+        stopped = GaugeMetricFamily(
+            "kafka_esm_partition_stopped",
+            "1 if the partition cannot go on by itself, else 0",
+            labels=(*_LABELS, "partition"),
+        )
         for mapping, status in self._read():
             names = (mapping.target.name, mapping.topic)
             for partition, records in status.lag.items():
+                labels = (*names, partition.rsplit("-", 1)[-1])
+                stopped.add_metric(labels, partition in status.stopped)
                 if records is not None:
-                    lag.add_metric((*names, partition.rsplit("-", 1)[-1]), records)
+                    lag.add_metric(labels, records)
             retries.add_metric(names, status.retries)
             in_flight.add_metric(names, status.in_flight)
-        return (lag, retries, in_flight)
+        return (lag, stopped, retries, in_flight)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-State = Literal["connecting", "polling", "draining"]
+State = Literal["connecting", "polling", "standby", "draining"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,3 +15,5 @@ class Status:
     in_flight: int = 0
     retries: int = 0
     last_error: str | None = None
+    # Why partitions stand still that cannot go on by themselves, by topic-partition.
+    stopped: dict[str, str] = field(default_factory=dict)
