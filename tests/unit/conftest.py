@@ -11,6 +11,7 @@ import boto3
 import pytest
 from mesh.deployment.function_source import load_function
 from moto import mock_aws
+from moto.core.models import MockAWS
 
 from tests import sam
 from tests.unit import gateway
@@ -101,20 +102,27 @@ def _session() -> boto3.Session:
     return boto3.Session(region_name="us-east-1")
 
 
+@pytest.fixture(scope="module")
+def _moto() -> Iterator[MockAWS]:
+    """Moto in the place of AWS, for a module: to put it there takes longer than most tests."""
+    with mock_aws(config={"core": {"reset_boto3_session": False}}) as moto:
+        yield moto
+
+
 @pytest.fixture
-def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[DynamoFaults]:
-    """The users' table, made as template.yaml says; the value makes DynamoDB fail."""
+def aws(_moto: MockAWS, monkeypatch: pytest.MonkeyPatch) -> Iterator[DynamoFaults]:
+    """The users' table, empty, made as template.yaml says; the value makes DynamoDB fail."""
     faults = DynamoFaults()
-    with mock_aws(config={"core": {"reset_boto3_session": False}}):
-        monkeypatch.setattr(boto3, "DEFAULT_SESSION", _session())
-        (table,) = sam.resources("AWS::DynamoDB::Table").values()
-        boto3.client("dynamodb").create_table(
-            TableName=sam.TABLE_NAME,
-            **{name: table[name] for name in sam.TABLE_PROPERTIES},
-        )
-        _session().events.register("before-call.dynamodb", faults.before_call)
-        yield faults
-        _session().events.unregister("before-call.dynamodb", faults.before_call)
+    _moto.reset()
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", _session())
+    (table,) = sam.resources("AWS::DynamoDB::Table").values()
+    boto3.client("dynamodb").create_table(
+        TableName=sam.TABLE_NAME,
+        **{name: table[name] for name in sam.TABLE_PROPERTIES},
+    )
+    _session().events.register("before-call.dynamodb", faults.before_call)
+    yield faults
+    _session().events.unregister("before-call.dynamodb", faults.before_call)
 
 
 @pytest.fixture

@@ -107,7 +107,7 @@ class FakeQdrant:
     """
 
     def __init__(self) -> None:
-        self.memory = QdrantClient(":memory:")
+        self._memory: QdrantClient | None = None
         self.requests: list[Request] = []
         self.down = False
         self.version = "1.20.0"
@@ -118,8 +118,14 @@ class FakeQdrant:
         self.options = options
         return self
 
+    @property
+    def memory(self) -> QdrantClient:
+        """The client that keeps the points, made when it is asked for: that takes longer than most tests."""
+        self._memory = self._memory or QdrantClient(":memory:")
+        return self._memory
+
     def lose_data(self) -> None:
-        self.memory = QdrantClient(":memory:")
+        self._memory = None
 
     def operations(self) -> list[str]:
         return [request.operation for request in self.requests]

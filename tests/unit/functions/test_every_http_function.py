@@ -75,6 +75,7 @@ def store_users() -> None:
     """Store the users whom the endpoints of one user ask for."""
     from users import table
 
+    dynamodb = boto3.client("dynamodb")
     for tenant in TENANTS:
         items = []
         for user in range(1, 1 + USERS):
@@ -91,7 +92,7 @@ def store_users() -> None:
                 }
             )
         puts: list[Any] = [{"PutRequest": {"Item": item}} for item in items]
-        boto3.client("dynamodb").batch_write_item(RequestItems={sam.TABLE_NAME: puts})
+        dynamodb.batch_write_item(RequestItems={sam.TABLE_NAME: puts})
 
 
 @pytest.fixture(params=ENDPOINTS)
