@@ -29,7 +29,7 @@ from vectors.embedding.vector import Vector
 from vectors.errors import UnavailableError
 from vectors.pages import Page, Pages
 from vectors.ranking import Search, sent
-from vectors.settings import settings
+from vectors.settings import WORDS_WEIGHT, settings
 from vectors.text.terms import terms_of
 
 _NAMESPACE = uuid5(NAMESPACE_URL, "event-mesh/user_embeddings")
@@ -83,9 +83,10 @@ def point_id(tenant_id: str, user_id: int) -> UUID:
 class UserIndex:
     """The collection, by tenant."""
 
-    def __init__(self, client: QdrantClient, collection: str) -> None:
+    def __init__(self, client: QdrantClient, collection: str, words_weight: float = WORDS_WEIGHT) -> None:
         self._client = client
         self._collection = collection
+        self._words_weight = words_weight
 
     def versions(self, users: Iterable[Who]) -> dict[Who, Stored]:
         """Return with one request what is stored of users, deleted ones too.
@@ -196,7 +197,8 @@ class UserIndex:
         InvalidCursorError for a cursor that is not of this search, UnavailableError if Qdrant fails.
         """
         try:
-            return Pages(self._client, self._collection, tenant_id, search, vector).page(limit, cursor)
+            pages = Pages(self._client, self._collection, tenant_id, search, vector, self._words_weight)
+            return pages.page(limit, cursor)
         except FAILURES as error:
             raise _failed(error, "Qdrant did not answer the search.") from error
 
@@ -215,7 +217,7 @@ def user_index() -> UserIndex:
         ensure_collection(client, settings())
     except FAILURES as error:
         raise unavailable(error, "Qdrant did not open the collection.") from error
-    return UserIndex(client, settings().qdrant_collection)
+    return UserIndex(client, settings().qdrant_collection, settings().search_words_weight)
 
 
 def _key(tenant_id: str, user_id: int) -> str:

@@ -51,12 +51,13 @@ class Pages:
         tenant_id: str,
         search: Search,
         vector: list[float] | None,
+        weight: float,
     ) -> None:
         self._client = client
         self._collection = collection
         self._tenant_id = tenant_id
         self._search = search
-        self._asked = Asked.of(tenant_id, search, vector)
+        self._asked = Asked.of(tenant_id, search, vector, weight)
 
     def page(self, limit: int, cursor: str | None) -> Page:
         """Return the page that follows a cursor; InvalidCursorError for another search's."""
@@ -117,7 +118,7 @@ class Pages:
         if words.counted:
             fields = terms_of(name, email, profile)
             terms = frozenset(fields.all())
-            score -= bonus(words, terms)
+            score -= bonus(words, terms, self._asked.weight)
             if enough(words, terms):
                 by_meaning = self._search.min_score is not None and score >= self._search.min_score
                 matched = [

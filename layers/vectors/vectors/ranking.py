@@ -20,7 +20,7 @@ Mode = Literal["hybrid", "meaning", "words"]
 CANDIDATES = 100  # of each way to find people; also how deep a search goes
 DIGITS = 5  # of a score; beyond is noise: of single precision, and of the batch that a text was embedded in
 _NEAR, _EXACT = 0.7, 0.3  # of a word that somebody has nearly; and if exactly, on top
-_MOST, _POWER = 1.3, 3.5  # the bonus of who has all words, and how fast it falls with their share
+_POWER = 3.5  # of the share of the words that somebody has
 _PASSED_OVER = 0.3  # of the bonus once more, for a word that counts in a name only
 _ENOUGH = 1 / 2  # of the words
 _OF_A_NAME = 3  # words, at most
@@ -45,15 +45,17 @@ class Asked(NamedTuple):
     tenant_id: str
     words: Words
     vector: Vector | None
+    weight: float  # the bonus of who has all words
     least_cosine: float | None
     topic: str | None
 
     @classmethod
-    def of(cls, tenant_id: str, search: Search, vector: Vector | None) -> "Asked":
+    def of(cls, tenant_id: str, search: Search, vector: Vector | None, weight: float) -> "Asked":
         """Return what is asked; a mode without words has none, and one without meaning no vector."""
         words = Words((), ()) if search.mode == "meaning" else words_of(search.query)
         least = None if search.min_score is None else search.min_score - 10**-DIGITS / 2
-        return cls(tenant_id, words, None if search.mode == "words" else vector, least, search.topic)
+        vector = None if search.mode == "words" else vector
+        return cls(tenant_id, words, vector, weight, least, search.topic)
 
 
 def request(
@@ -74,7 +76,7 @@ def request(
     whole = [models.Prefetch(filter=each, limit=3 * candidates) for each in _with_all(asked.words, whom)]
     if asked.vector is None:
         some = models.Prefetch(filter=_with_enough(asked.words, whom), limit=candidates)
-        return {**bare, "prefetch": [*whole, some], "query": _formula(asked.words, [])}
+        return {**bare, "prefetch": [*whole, some], "query": _formula(asked, [])}
     nearest = [sent(asked.vector)]
     if not asked.words.counted:
         least = [each for each in (at_least, asked.least_cosine) if each is not None]
@@ -95,7 +97,7 @@ def request(
     found = models.Prefetch(
         prefetch=ways, query=nearest, filter=whom, limit=sum(each.limit or 0 for each in ways)
     )
-    return {**bare, "prefetch": [found], "query": _formula(asked.words, ["$score"])}
+    return {**bare, "prefetch": [found], "query": _formula(asked, ["$score"])}
 
 
 def sent(vector: Vector) -> Vector:
@@ -103,15 +105,15 @@ def sent(vector: Vector) -> Vector:
     return [round(number, _VECTOR_DIGITS) for number in vector]
 
 
-def bonus(words: Words, terms: frozenset[str]) -> float:
-    """Return what is added to the cosine of somebody with these terms."""
+def bonus(words: Words, terms: frozenset[str], weight: float) -> float:
+    """Return what is added to the cosine of somebody with these terms: `weight`, if these are all words."""
     if not words.counted:
         return 0.0
     near = sum(not word.near.isdisjoint(terms) for word in words.counted)
     exact = sum(not word.exact.isdisjoint(terms) for word in words.counted)
     covered = (_NEAR * near + _EXACT * exact) / len(words.counted)
     passed_over = sum(name in terms for name in words.names)
-    return _MOST * float(covered**_POWER) * (1 + _PASSED_OVER * passed_over)
+    return weight * float(covered**_POWER) * (1 + _PASSED_OVER * passed_over)
 
 
 def enough(words: Words, terms: frozenset[str]) -> bool:
@@ -149,7 +151,8 @@ def _with_all(words: Words, whom: models.Filter) -> Iterator[models.Filter]:
         yield _and(whom, [*(_any(word.exact) for word in words.counted), _any(words.names)])
 
 
-def _formula(words: Words, meaning: list[models.Expression]) -> models.FormulaQuery:
+def _formula(asked: Asked, meaning: list[models.Expression]) -> models.FormulaQuery:
+    words = asked.words
     have: list[models.Expression] = [
         models.MultExpression(mult=[weight / len(words.counted), _any(terms)])
         for word in words.counted
@@ -157,7 +160,8 @@ def _formula(words: Words, meaning: list[models.Expression]) -> models.FormulaQu
     ]
     covered = models.PowExpression(pow=models.PowParams(base=models.SumExpression(sum=have), exponent=_POWER))
     passed_over = [models.MultExpression(mult=[_PASSED_OVER, _any([name])]) for name in words.names]
-    by_words = models.MultExpression(mult=[_MOST, covered, models.SumExpression(sum=[1.0, *passed_over])])
+    lifted = models.SumExpression(sum=[1.0, *passed_over])
+    by_words = models.MultExpression(mult=[asked.weight, covered, lifted])
     return models.FormulaQuery(formula=models.SumExpression(sum=[*meaning, by_words]))
 
 

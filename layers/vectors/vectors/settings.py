@@ -7,6 +7,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+WORDS_WEIGHT = 1.3  # beside the cosines of the layer's model: docs/search.md, How people are ranked
 _LAYER_ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -22,6 +23,7 @@ class Settings(BaseModel):
     qdrant_url: str
     qdrant_api_key: str | None = None
     qdrant_collection: str = "user_embeddings"
+    search_words_weight: float = Field(default=WORDS_WEIGHT, ge=0, allow_inf_nan=False)
     embedding_provider: Literal["local", "openai"] = "local"
     embedding_model: str
     embedding_model_path: str | None = None

@@ -29,6 +29,7 @@ from tests.components import lying_in, running
 MULTILINGUAL = {
     "EMBEDDING_PROVIDER": "openai",
     "EMBEDDING_MODEL": "multilingual-e5-small",
+    "SEARCH_WORDS_WEIGHT": "0.2",
     "EMBEDDING_BATCH_SIZE": "4",  # 32 long texts take the server longer than the layer waits
     "EMBEDDING_QUERY_INPUT_TYPE": "query",
     "EMBEDDING_PASSAGE_INPUT_TYPE": "passage",

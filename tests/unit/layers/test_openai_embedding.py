@@ -7,6 +7,7 @@ import json
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib import import_module
@@ -72,8 +73,9 @@ def server() -> Iterator[Server]:
             self.send_header("Content-Length", str(len(text)))
             for name, value in (headers[0] if headers else {}).items():
                 self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(text)
+            with suppress(BrokenPipeError, ConnectionResetError):  # who asked has given up
+                self.end_headers()
+                self.wfile.write(text)
 
         def log_message(self, *_: Any) -> None:
             pass
@@ -279,6 +281,22 @@ def test_given_a_server_that_stays_down_when_embedded_then_it_is_given_up(
     embedding = Embedding()
     with pytest.raises(embedding.unavailable, match="did not answer: ConnectError"):
         embedding.passages(["a"])
+
+
+def test_given_a_server_that_is_slow_when_embedded_then_a_batch_that_takes_too_long_is_halved(
+    embedding: Embedding, server: Server, environment: pytest.MonkeyPatch
+) -> None:
+    over = threading.Event()
+
+    def answer(body: dict[str, Any]) -> None:
+        if len(body["input"]) > 2:
+            over.wait(10)
+
+    environment.setattr(import_module("vectors.embedding.openai.request"), "_ANSWER_SECONDS", 0.5)
+    server.always = answer
+    texts = ["a", "bb", "ccc", "dddd"]
+    assert embedding.passages(texts) == [unit(text) for text in texts]
+    over.set()
 
 
 def test_given_no_time_left_when_embedded_then_nobody_is_asked(embedding: Embedding, server: Server) -> None:

@@ -43,8 +43,10 @@ def _embeddings(state: State) -> dict[str, str]:
                 "EmbeddingProvider": "openai",
                 "EmbeddingModel": "multilingual-e5-small",
                 "EmbeddingUrl": f"{component.address}/v1",
+                "EmbeddingBatchSize": "4",  # it takes two seconds for a long text
                 "EmbeddingQueryInputType": "query",
                 "EmbeddingPassageInputType": "passage",
+                "SearchWordsWeight": "0.2",
             }
     return {}
 

@@ -38,10 +38,13 @@ def ask(texts: Sequence[str], input_type: str, deadline: float) -> list[Vector]:
         wait = None
         try:
             answer = _send(texts, input_type, deadline)
+        except httpx.ReadTimeout as error:
+            said = "The embedding provider takes too long"
+            failed: Exception = UnavailableError(f"{said} for one text.")
+            if len(texts) > 1:
+                raise TextsRefusedError(f"{said} for {len(texts)} texts") from error
         except httpx.HTTPError as error:
-            failed: Exception = UnavailableError(
-                f"The embedding provider did not answer: {type(error).__name__}."
-            )
+            failed = UnavailableError(f"The embedding provider did not answer: {type(error).__name__}.")
         else:
             if answer.status_code == 200:
                 return vectors_of(answer, len(texts))
