@@ -23,7 +23,7 @@ metrics = Metrics()
 app = create_app(
     "search",
     problems={
-        InvalidCursorError: answer(422, pointer="query.cursor"),
+        InvalidCursorError: answer(400),
         UnavailableError: answer(503, "The search cannot be answered now. Please try again."),
         QueryRefusedError: answer(422, "This text cannot be searched for by meaning.", "query.query"),
     },
@@ -55,7 +55,7 @@ class SearchResults(_Answer):
     next_cursor: str | None
 
 
-@app.get("/ai/users/search", responses=responses(401, 422, 429, 503))
+@app.get("/ai/users/search", responses=responses(400, 401, 422, 429, 503))
 def search(
     caller: CurrentCaller,
     query: Annotated[

@@ -20,10 +20,13 @@ CONFIG = SchemathesisConfig.from_dict(
         "generation": {"max-examples": 50, "deterministic": True, "allow-extra-parameters": False},
         "checks": {"positive_data_acceptance": {"expected-statuses": ["2xx", "409", "429"]}},
         "operations": [
-            {
-                "include-name": "GET /users",
-                "checks": {"positive_data_acceptance": {"expected-statuses": ["2xx", "400", "429"]}},
-            },
+            *(
+                {
+                    "include-name": f"GET {path}",
+                    "checks": {"positive_data_acceptance": {"expected-statuses": ["2xx", "400", "429"]}},
+                }
+                for path in ("/users", "/ai/users/search")
+            ),
             {  # each entry is answered by itself
                 "include-name": "POST /users/import",
                 "checks": {"negative_data_rejection": {"enabled": False}},

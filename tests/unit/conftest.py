@@ -103,17 +103,17 @@ def _session() -> boto3.Session:
 
 
 @pytest.fixture(scope="module")
-def _moto() -> Iterator[MockAWS]:
+def moto() -> Iterator[MockAWS]:
     """Moto in the place of AWS, for a module: to put it there takes longer than most tests."""
-    with mock_aws(config={"core": {"reset_boto3_session": False}}) as moto:
-        yield moto
+    with mock_aws(config={"core": {"reset_boto3_session": False}}) as mocked:
+        yield mocked
 
 
 @pytest.fixture
-def aws(_moto: MockAWS, monkeypatch: pytest.MonkeyPatch) -> Iterator[DynamoFaults]:
+def aws(moto: MockAWS, monkeypatch: pytest.MonkeyPatch) -> Iterator[DynamoFaults]:
     """The users' table, empty, made as template.yaml says; the value makes DynamoDB fail."""
     faults = DynamoFaults()
-    _moto.reset()
+    moto.reset()
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", _session())
     (table,) = sam.resources("AWS::DynamoDB::Table").values()
     boto3.client("dynamodb").create_table(

@@ -3,9 +3,11 @@
 import re
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from hashlib import blake2b
 from types import SimpleNamespace
 from typing import Any, Literal, NamedTuple
+from unittest.mock import patch
 
 import httpx
 import numpy as np
@@ -88,8 +90,7 @@ class FakeAcknowledgement:
         self._kafka.records.append(self._record)
 
 
-# A text index of ours is split at blanks; the client in memory has no index, and splits at all but letters.
-payload_filters.unindexed_text_tokens = str.split
+split_at_blanks = partial(patch.object, payload_filters, "unindexed_text_tokens", str.split)
 
 
 class Request(NamedTuple):
@@ -145,7 +146,8 @@ class FakeQdrant:
             for status in (status for name, status in self.refuses.items() if name in str(arguments)):
                 raise http_error(status, "refused on request")
             try:
-                with warnings.catch_warnings(action="ignore"):  # the client in memory has no payload index
+                # The client in memory has no payload index, and says so. Ours splits texts at blanks.
+                with warnings.catch_warnings(action="ignore"), split_at_blanks():
                     return method(*arguments, **options)
             except ValueError as error:  # a server would say it by its status
                 raise http_error(404, str(error)) from None

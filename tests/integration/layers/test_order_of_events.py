@@ -21,10 +21,10 @@ from vectors.ranking import Search
 
 from tests import sam
 from tests.kafka import delivered
-from tests.unit.conftest import ColdStart, Function, aws, cold_start, fresh_layers, kafka
+from tests.unit.conftest import ColdStart, Function, aws, cold_start, fresh_layers, kafka, moto
 from tests.unit.fakes import FakeKafka, bag_of_words
 
-__all__ = ["aws", "cold_start", "fresh_layers", "kafka"]
+__all__ = ["aws", "cold_start", "fresh_layers", "kafka", "moto"]
 
 pytestmark = pytest.mark.filterwarnings("ignore:No application metrics")  # Powertools, when a batch raises
 
