@@ -34,8 +34,8 @@ MULTILINGUAL = {
     "EMBEDDING_QUERY_INPUT_TYPE": "query",
     "EMBEDDING_PASSAGE_INPUT_TYPE": "passage",
 }
-# Whom meaning alone found is left out below it, where nonsense is asked: by what the half `tune` lost to it.
-MIN_SCORES = {"all-MiniLM-L6-v2": 0.25, "multilingual-e5-small": 0.84}
+# With what `minScore` nonsense is asked: docs/search.md
+MIN_SCORES = {"all-MiniLM-L6-v2": 0.35, "multilingual-e5-small": 0.84}
 
 
 def main() -> None:
