@@ -19,6 +19,7 @@ from vectors.index import point_id
 
 from mesh.clients.http_api import TenantClient, client_of
 from mesh.commands.demo_people import BAKERY, LABORATORY, MEANINGS, NONSENSE, WORDS, Person
+from mesh.components import LOCAL
 from mesh.deployment import template_parameters
 from mesh.errors import MeshError
 from mesh.kafka import kafka_access
@@ -26,7 +27,7 @@ from mesh.process import wait_until
 from mesh.state import State
 
 _TIMEOUT = 60
-_MIN_SCORE = 0.3  # of the layer's model, below which a score says nothing
+_MIN_SCORE = 0.35  # of the layer's model: docs/search.md, Which minScore
 _SAMPLES = 5
 
 
@@ -53,6 +54,8 @@ def _run(state: State, console: Console) -> None:
         laboratory = clients.enter_context(client_of(state, f"laboratory-{run_id}"))
         _create([(bakery, BAKERY), (laboratory, LABORATORY)], console)
         _ask({"bakery": bakery, "laboratory": laboratory}, console)
+        if template_parameters.given(state).get("EmbeddingProvider", LOCAL) == LOCAL:
+            _ask_nonsense([bakery, laboratory], console)
         _isolated(bakery, BAKERY, laboratory, LABORATORY, console)
         _isolated(laboratory, LABORATORY, bakery, BAKERY, console)
         _same_id_twice(state, {bakery: "collects old stamps", laboratory: "gathers wild mushrooms"}, console)
@@ -94,11 +97,11 @@ def _ask(clients: dict[str, TenantClient], console: Console) -> None:
         table.add_row(tenant, query, best["name"], ", ".join(best["matched"]), ", ".join(best["topics"]))
         _check(best["name"] == expected, f"the best answer to “{query}” is {expected}")
     console.print(table)
-    _check(
-        all(client.search(NONSENSE, 5, minScore=_MIN_SCORE) == [] for client in clients.values()),
-        f"“{NONSENSE}” finds nobody with a minScore of {_MIN_SCORE}",
-        console,
-    )
+
+
+def _ask_nonsense(clients: Sequence[TenantClient], console: Console) -> None:
+    found = [client.search(NONSENSE, minScore=_MIN_SCORE) for client in clients]
+    _check(not any(found), f"“{NONSENSE}” finds nobody with a minScore of {_MIN_SCORE}", console)
 
 
 def _isolated(
