@@ -168,7 +168,13 @@ def invoker_environment() -> dict[str, str]:
 
 def check_mapping(parameters: dict[str, str]) -> None:
     """MeshError if the poller would refuse the template's event source mapping."""
-    done = subprocess.run(_kafka_esm("check", parameters), capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        _kafka_esm("check", parameters),
+        env=invoker_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     if done.returncode:
         raise MeshError(
             f"The poller refuses the event source mapping:\n{(done.stderr or done.stdout).strip()}"
