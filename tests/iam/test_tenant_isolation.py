@@ -167,7 +167,7 @@ def test_everything_that_changes_users_is_allowed_and_another_tenants_are_not_re
     client = tenant_dynamodb(OWN)
     users, outbox = UserStore(client, TABLE), Outbox(client, TABLE)
 
-    (created,) = users.create_all(OWN, [NewUser(email=f"{function}@x.dev", name="A")], requests=["key"])
+    (created,) = users.create_all(OWN, [NewUser(email=f"{function}@x.dev", name="A")], requests=[function])
     assert isinstance(created, Changed)
     new_address = UserPatch(email=f"{function}@y.dev")
     changed = users.update(OWN, created.user.id, new_address, frozenset({1}))
