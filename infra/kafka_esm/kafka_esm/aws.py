@@ -26,12 +26,24 @@ def aws_session() -> boto3.Session:
     return session
 
 
-def endpoint_of(service: str, endpoint_url: str) -> str:
-    """Return where a service answers: boto3's own AWS_ENDPOINT_URL_<SERVICE> counts before --endpoint-url."""
+def configured_endpoint(service: str = "") -> str | None:
+    """Return what boto3's own AWS_ENDPOINT_URL, or AWS_ENDPOINT_URL_<SERVICE>, says, if it is to count."""
     if os.environ.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() == "true":
-        return endpoint_url
+        return None
     name = "SECRETS_MANAGER" if service == "secretsmanager" else service.upper()
-    return os.environ.get(f"AWS_ENDPOINT_URL_{name}") or endpoint_url
+    return os.environ.get(f"AWS_ENDPOINT_URL_{name}" if name else "AWS_ENDPOINT_URL")
+
+
+def endpoint_of(service: str, endpoint_url: str) -> str:
+    """Return where a service answers: its own variable counts before --endpoint-url."""
+    return configured_endpoint(service) or endpoint_url
+
+
+def error_code(exc: BotoCoreError | ClientError) -> str:
+    """Return why a call failed, in a word that holds nothing of it: the API's code, or boto3's own name."""
+    if isinstance(exc, ClientError):
+        return str(exc.response.get("Error", {}).get("Code", "unknown"))
+    return type(exc).__name__
 
 
 def api_client(service: str, endpoint_url: str, region: str) -> Any:

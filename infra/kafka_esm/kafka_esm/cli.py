@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from kafka_esm import logs
-from kafka_esm.aws import api_client, physical_name
+from kafka_esm.aws import api_client, configured_endpoint, physical_name
 from kafka_esm.check import all_off, check
 from kafka_esm.delivery.invoke import COLD_START_SECONDS
 from kafka_esm.errors import AccessDenied, ConfigurationError
@@ -19,6 +19,18 @@ from kafka_esm.mappings.dynamic import reader
 from kafka_esm.mappings.secrets import with_key_findings
 from kafka_esm.mappings.validation import Found, accepted, good
 from kafka_esm.run import RunOptions, run
+
+# Options that are pairs: the option, where it is kept, how it is written, what it is.
+_PAIRS = (
+    (
+        "--bootstrap",
+        "bootstrap",
+        "ARN=HOST:PORT,…",
+        "the brokers of an MSK cluster, by its ARN or its name",
+    ),
+    ("--import", "imports", "NAME=VALUE", "what another stack exports, for Fn::ImportValue"),
+    ("--parameter", "parameter", "K=V", "a parameter of the template"),
+)
 
 BAD_CONFIGURATION = 2
 ACCESS_DENIED = 3
@@ -143,34 +155,19 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         )
         command.add_argument(
             "--endpoint-url",
-            default=None if _ignored_variables() else os.environ.get("AWS_ENDPOINT_URL"),
+            default=configured_endpoint(),
             help="where the AWS API answers (AWS_ENDPOINT_URL); AWS_ENDPOINT_URL_<SERVICE> counts before it",
         )
-        command.add_argument(
-            "--bootstrap",
-            type=_key_value,
-            action="append",
-            default=[],
-            metavar="ARN=HOST:PORT,…",
-            help="the brokers of an MSK cluster, by its ARN or its name (may be repeated)",
-        )
-        command.add_argument(
-            "--import",
-            dest="imports",
-            type=_key_value,
-            action="append",
-            default=[],
-            metavar="NAME=VALUE",
-            help="what another stack exports, for Fn::ImportValue (may be repeated)",
-        )
-        command.add_argument(
-            "--parameter",
-            type=_key_value,
-            action="append",
-            default=[],
-            metavar="K=V",
-            help="a parameter of the template (may be repeated)",
-        )
+        for option, dest, metavar, what in _PAIRS:
+            command.add_argument(
+                option,
+                dest=dest,
+                type=_key_value,
+                action="append",
+                default=[],
+                metavar=metavar,
+                help=f"{what} (may be repeated)",
+            )
         command.add_argument(
             "--stack-name",
             help="a stack deployed at the endpoint: functions are invoked by the names they have there",
@@ -245,10 +242,6 @@ def _add_run_options(command: argparse.ArgumentParser) -> None:
         action="store_true",
         help="connect without password, certificate and TLS, whatever the mapping says: for local brokers",
     )
-
-
-def _ignored_variables() -> bool:
-    return os.environ.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() == "true"
 
 
 def _key_value(text: str) -> tuple[str, str]:

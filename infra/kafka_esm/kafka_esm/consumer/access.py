@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from kafka_esm.aws import error_code
 from kafka_esm.errors import ConfigurationError
 
 _SASL_MECHANISMS = {
@@ -155,11 +156,8 @@ def _identify(context: ssl.SSLContext, kind: str, uri: str, secret: Mapping[str,
 def _secret(kind: str, uri: str, secrets: SecretsManagerClient) -> Mapping[str, Any]:
     try:
         text = secrets.get_secret_value(SecretId=uri).get("SecretString")
-    except ClientError as exc:
-        code = exc.response.get("Error", {}).get("Code", "unknown")
-        raise _unusable(kind, uri, f"it cannot be read ({code}); {_WITHOUT}") from None
-    except BotoCoreError as exc:
-        raise _unusable(kind, uri, f"it cannot be read ({type(exc).__name__}); {_WITHOUT}") from None
+    except (BotoCoreError, ClientError) as exc:
+        raise _unusable(kind, uri, f"it cannot be read ({error_code(exc)}); {_WITHOUT}") from None
     try:
         found = json.loads(text or "")
     except (ValueError, RecursionError):

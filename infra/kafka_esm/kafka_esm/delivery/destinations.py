@@ -24,7 +24,7 @@ from botocore.exceptions import ClientError
 from kafka import KafkaProducer
 from kafka.net.compat import KafkaNetClient
 
-from kafka_esm.aws import aws_session, endpoint_of
+from kafka_esm.aws import aws_session, endpoint_of, error_code
 from kafka_esm.consumer.event import encode_event, partition_label
 from kafka_esm.errors import ConfigurationError
 
@@ -105,9 +105,8 @@ class Destination:
         try:
             self._write(failure)
         except ClientError as exc:
-            code = exc.response.get("Error", {}).get("Code", "unknown")
             raise DestinationError(
-                f"the failure destination {self.name} refuses the record: {code}"
+                f"the failure destination {self.name} refuses the record: {error_code(exc)}"
             ) from None
         except Exception as exc:
             # Besides errors of their own, boto3 and kafka-python raise whatever a strange answer leads to.

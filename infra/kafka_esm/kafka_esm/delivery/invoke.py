@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionError, HTTPClientError, ReadTimeoutError
 
-from kafka_esm.aws import aws_session, endpoint_of
+from kafka_esm.aws import aws_session, endpoint_of, error_code
 from kafka_esm.delivery.outcome import Outcome, Sent, judge
 from kafka_esm.errors import ConfigurationError
 
@@ -80,7 +80,7 @@ def invoke(client: "LambdaClient", function: str, payload: bytes, sent: Sent | N
 
 
 def _refusal(exc: ClientError) -> Outcome:
-    code = str(exc.response.get("Error", {}).get("Code", "unknown"))[:100]
+    code = error_code(exc)[:100]
     status = exc.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
     name = "throttled" if status == 429 else "rejected"
     return Outcome(name, f"Lambda refused the invocation: {code} (status {status})")

@@ -11,6 +11,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from kafka_esm.aws import error_code
 from kafka_esm.errors import ConfigurationError
 
 # What stands within {{resolve:…}} -> its value.
@@ -54,12 +55,9 @@ def reader(client: Callable[[str], Any]) -> Read:
                 return _parameter(client("ssm"), rest, secure=service == "ssm-secure")
             if service == "secretsmanager":
                 return _secret(client("secretsmanager"), rest)
-        except ClientError as exc:
-            code = exc.response.get("Error", {}).get("Code", "unknown")
-            raise ConfigurationError(f"{{{{resolve:{reference}}}}} cannot be read: {code}") from None
-        except BotoCoreError as exc:
+        except (BotoCoreError, ClientError) as exc:
             raise ConfigurationError(
-                f"{{{{resolve:{reference}}}}} cannot be read: {type(exc).__name__}"
+                f"{{{{resolve:{reference}}}}} cannot be read: {error_code(exc)}"
             ) from None
         except ValueError as exc:
             raise ConfigurationError(f"{{{{resolve:{reference}}}}}: {exc}") from None

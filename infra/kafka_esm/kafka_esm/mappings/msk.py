@@ -8,6 +8,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from kafka_esm.aws import error_code
 from kafka_esm.errors import ConfigurationError
 from kafka_esm.mappings.mapping import CLUSTER_ARN, Mapping, servers
 from kafka_esm.mappings.validation import Found
@@ -62,11 +63,8 @@ def asking(client: Callable[[], Any]) -> Ask:
     def ask(arn: str) -> Given[str, str]:
         try:
             answer: Given[str, str] = client().get_bootstrap_brokers(ClusterArn=arn)
-        except ClientError as exc:
-            why = exc.response.get("Error", {}).get("Code", "unknown")
-            raise ConfigurationError(_unknown(arn, f"GetBootstrapBrokers: {why}")) from None
-        except BotoCoreError as exc:
-            raise ConfigurationError(_unknown(arn, f"GetBootstrapBrokers: {type(exc).__name__}")) from None
+        except (BotoCoreError, ClientError) as exc:
+            raise ConfigurationError(_unknown(arn, f"GetBootstrapBrokers: {error_code(exc)}")) from None
         return answer
 
     return ask
