@@ -14,6 +14,7 @@ import numpy as np
 from botocore.exceptions import EndpointConnectionError
 from kafka.errors import KafkaConnectionError, KafkaTimeoutError
 from qdrant_client import QdrantClient, models
+from qdrant_client.fastembed_common import FastEmbedMisc
 from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedResponse
 from qdrant_client.local import payload_filters
 
@@ -89,6 +90,8 @@ class FakeAcknowledgement:
             raise KafkaTimeoutError(f"not within {timeout} s")
         self._kafka.records.append(self._record)
 
+
+FastEmbedMisc.is_installed()  # asked by a first client, and remembered: of a FakeModel it could not be told
 
 split_at_blanks = partial(patch.object, payload_filters, "unindexed_text_tokens", str.split)
 
