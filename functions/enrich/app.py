@@ -81,16 +81,16 @@ def index(good: Sequence[Good], millis_left: Callable[[], int]) -> list[Poison]:
     """Take what is news, with one run of the steps and one upsert; return the records that cannot be."""
     known = user_index().versions({who(event) for _, event in good})
     news = order.news(good, known)
-    made = changes([event for _, event in news], millis_left)
-    lost = {
-        place: PoisonRecordError(Reason.STEP_FAILED, change.why)
-        for place, change in enumerate(made)
-        if isinstance(change, Failed)
-    }
-    left = {place: change for place, change in enumerate(made) if not isinstance(change, Failed)}
-    refused = user_index().write(list(left.values())) if left else []
-    for place in map(list(left).__getitem__, refused):
-        lost[place] = PoisonRecordError(Reason.REFUSED, "the vector store refuses the user")
+    lost: dict[int, PoisonRecordError] = {}
+    left: dict[int, Change] = {}
+    for place, change in enumerate(changes([event for _, event in news], millis_left)):
+        if isinstance(change, Failed):
+            lost[place] = PoisonRecordError(Reason.STEP_FAILED, change.why)
+        else:
+            left[place] = change
+    places = list(left)
+    for refused in user_index().write(list(left.values())) if left else []:
+        lost[places[refused]] = PoisonRecordError(Reason.REFUSED, "the vector store refuses the user")
     repeat(order.outlived(good, known))
     count([event for place, (_, event) in enumerate(news) if place not in lost], late=len(good) - len(news))
     return [Poison(news[place][0], error) for place, error in lost.items()]

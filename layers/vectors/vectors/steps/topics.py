@@ -9,12 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Json, StringConstraints
 
+from vectors.collection import TOPICS_FIELD
 from vectors.embedding import embed_passages
 from vectors.embedding.vector import Refused
 from vectors.errors import LabelRefusedError
 from vectors.steps.step import Addition, MillisLeft, Person
-
-FIELD = "topics"
 
 
 def _split(text: str) -> list[str]:
@@ -59,7 +58,7 @@ def topics(people: Sequence[Person], millis_left: MillisLeft) -> list[Addition]:
 
     UnavailableError if the provider does not embed the labels now, LabelRefusedError if it never will.
     """
-    return [Addition({FIELD: _nearest(person, millis_left)}) for person in people]
+    return [Addition({TOPICS_FIELD: _nearest(person, millis_left)}) for person in people]
 
 
 def _nearest(person: Person, millis_left: MillisLeft) -> list[str]:

@@ -1,6 +1,7 @@
 """The embedding provider's key, of the secret that the settings name: `{"apiKey": "…"}`."""
 
 import json
+from functools import cache
 
 import boto3
 from botocore.config import Config
@@ -11,8 +12,6 @@ from vectors.settings import settings
 
 _TIMEOUTS = Config(connect_timeout=2, read_timeout=2, retries={"total_max_attempts": 2})
 
-_kept: dict[str, str] = {}  # by ARN, once per execution environment
-
 
 def api_key(*, anew: bool = False) -> str | None:
     """Return the key, read once; `anew` reads it again, for one that was changed. None without a secret.
@@ -22,11 +21,12 @@ def api_key(*, anew: bool = False) -> str | None:
     arn = settings().embedding_secret_arn
     if arn is None:
         return None
-    if anew or arn not in _kept:
-        _kept[arn] = _read(arn)
-    return _kept[arn]
+    if anew:
+        _read.cache_clear()
+    return _read(arn)
 
 
+@cache
 def _read(arn: str) -> str:
     try:
         secret = boto3.client("secretsmanager", config=_TIMEOUTS).get_secret_value(SecretId=arn)
