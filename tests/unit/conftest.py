@@ -17,7 +17,7 @@ from tests import sam
 from tests.unit import gateway
 from tests.unit.fakes import DynamoFaults, FakeKafka, FakeModel, FakeQdrant
 
-LAYERS = ("tenant_auth", "users", "vectors")
+LAYERS = ("tenant_auth", "tracing", "users", "vectors")
 
 
 class Stdout(io.TextIOBase):
