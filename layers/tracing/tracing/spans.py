@@ -71,6 +71,7 @@ class Spans(SpanProcessor):
 
     def _failure(self, spans: Sequence[ReadableSpan]) -> str:
         """Send spans, and return what went wrong."""
+        _said.last = ""
         try:
             result = self._exporter.export([_without_content(span) for span in spans])
         except Exception as error:

@@ -282,6 +282,16 @@ def test_given_a_clients_trace_when_created_then_ours_links_to_it_and_log_lines_
     }
 
 
+def test_given_no_endpoint_when_created_then_nothing_speaks_of_a_trace(
+    aws: DynamoFaults, kafka: FakeKafka, cold_start: ColdStart
+) -> None:
+    function = cold_start("create_user")
+    answer = function.http("POST", "/users/create", token=TOKEN, json=ADA)
+    assert "traceresponse" not in answer.headers
+    assert "traceparent" not in dict(kafka.records[0].headers)
+    assert [line for line in function.logs() if "trace_id" in line] == []
+
+
 def test_given_a_batch_when_processed_then_its_log_lines_have_its_trace(start: ColdStart, sink: Sink) -> None:
     enrich = start("enrich")
     enrich.invoke(delivered(user_created(ALICE, CLIENTS)))

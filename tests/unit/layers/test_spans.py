@@ -25,6 +25,8 @@ class FakeExporter(SpanExporter):
         self.exports.append(spans)
         if isinstance(self.answers, Exception):
             raise self.answers
+        if self.answers is SpanExportResult.FAILURE:
+            module._said.last = "refused"
         return self.answers
 
 
@@ -82,7 +84,6 @@ def test_given_a_failure_when_spans_follow_then_they_are_lost_for_a_while_and_no
     spans: Spans, exporter: FakeExporter, clock: Clock, answer: SpanExportResult | Exception, reason: str
 ) -> None:
     exporter.answers = answer
-    module._said.last = "refused"
     lost = []
     for clock.now in (0, 14.9):
         tracer(spans).start_span("a").end()
