@@ -331,9 +331,9 @@ class PollerProcess:
     health_port: int
     log: Path
 
-    def health(self) -> tuple[int, dict[str, Any]]:
+    def health(self, probe: str = "healthz") -> tuple[int, dict[str, Any]]:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.health_port}/healthz", timeout=5) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.health_port}/{probe}", timeout=5) as answer:
                 return answer.status, json.load(answer)
         except urllib.error.HTTPError as exc:
             return exc.code, json.load(exc)
