@@ -3,7 +3,6 @@
 import json
 import shutil
 import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -18,6 +17,7 @@ from tests.apache_kafka.polled import polling
 from tests.conformance.situation import Record
 from tests.conformance.topic import Topic
 from tests.integration.kafka_esm.conftest import eventually
+from tests.throwaway import install, python_with
 
 _MEMBERS = Path(__file__).with_name("members")
 _KAFKAJS = "kafkajs@2.2.4"
@@ -27,33 +27,19 @@ _PARTITIONS = 4
 Command = Callable[[Topic], list[str]]
 
 
-def _installed(what: str, *command: str) -> None:
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=200)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        pytest.skip(f"{what} cannot be had: {error}")
-    if done.returncode:
-        pytest.skip(f"{what} cannot be had: {done.stderr[-300:]}")
-
-
 @pytest.fixture(scope="session")
 def kafkajs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if not shutil.which("node"):
         pytest.skip("kafkajs wants Node.js")
     folder = tmp_path_factory.mktemp("kafkajs")
-    _installed(_KAFKAJS, "npm", "install", "--no-audit", "--no-fund", "--prefix", str(folder), _KAFKAJS)
+    install(_KAFKAJS, "npm", "install", "--no-audit", "--no-fund", "--prefix", str(folder), _KAFKAJS)
     return folder
 
 
 @pytest.fixture(scope="session")
 def librdkafka(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A Python that has it, apart from the project's."""
-    folder = tmp_path_factory.mktemp("librdkafka")
-    uv = [sys.executable, "-m", "uv"]
-    _installed("a new environment", *uv, "venv", "--quiet", "--clear", str(folder))
-    python = folder / "bin" / "python"
-    _installed(_LIBRDKAFKA, *uv, "pip", "install", "--quiet", "--python", str(python), _LIBRDKAFKA)
-    return python
+    return python_with(tmp_path_factory.mktemp("librdkafka"), _LIBRDKAFKA)
 
 
 @pytest.fixture(
