@@ -10,9 +10,9 @@ from fastapi import Request, Response
 from tenant_auth.app import create_app, serve
 from tenant_auth.caller import CurrentCaller
 from tenant_auth.dynamodb import tenant_dynamodb
-from tenant_auth.parameters import IdempotencyKey
-from tenant_auth.preconditions import etag
-from tenant_auth.problems import answer, responses
+from tenant_auth.http.parameters import IdempotencyKey
+from tenant_auth.http.preconditions import etag
+from tenant_auth.http.problems import answer, responses
 from tracing.handler import traced
 from users.errors import EmailTakenError, ErasedError, InProgressError, KeyReusedError, UnavailableError
 from users.idempotency import IdempotentRequests

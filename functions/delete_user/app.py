@@ -8,9 +8,9 @@ from fastapi import Request, Response
 from tenant_auth.app import create_app, serve
 from tenant_auth.caller import CurrentCaller
 from tenant_auth.dynamodb import tenant_dynamodb
-from tenant_auth.parameters import Id
-from tenant_auth.preconditions import ExpectedVersions
-from tenant_auth.problems import answer, responses
+from tenant_auth.http.parameters import Id
+from tenant_auth.http.preconditions import ExpectedVersions
+from tenant_auth.http.problems import answer, responses
 from tracing.handler import traced
 from users.errors import NotFoundError, UnavailableError, VersionMismatchError
 from users.outbox import Outbox

@@ -10,7 +10,7 @@ from mesh.traces.server import TracesServer
 from mesh.traces.span import Span
 from opentelemetry import trace
 from opentelemetry.util._once import Once
-from users.dead_letters import own_record
+from users.consumer.dead_letters import own_record
 from users.events import Record, user_created
 
 from tests import sam
