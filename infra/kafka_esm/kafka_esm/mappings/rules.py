@@ -22,8 +22,12 @@ _PROVISIONED_ONLY: Mapping[str, tuple[Any, ...]] = {
     "MaximumRecordAgeInSeconds": (-1, "-1"),
     "MaximumRetryAttempts": (-1, "-1"),
     "LoggingConfig": ({},),
+    "SchemaRegistryConfig": ({},),
 }
-_PROVISIONED_SOURCES = {"LoggingConfig": f"{_GUIDE}/esm-logging.html"}
+_PROVISIONED_SOURCES = {
+    "LoggingConfig": f"{_GUIDE}/esm-logging.html",
+    "SchemaRegistryConfig": f"{_GUIDE}/services-consume-kafka-events.html",
+}
 # Of API_CreateEventSourceMapping and the types that it names.
 _TOPIC = re.compile(r"[^.][a-zA-Z0-9_.-]+")
 _GROUP = re.compile(r"[ a-zA-Z0-9/*:_+=.@-]*")
