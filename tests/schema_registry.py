@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ssl import SSLContext
 from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
@@ -55,7 +56,8 @@ class Registry:
 
 
 @contextmanager
-def schema_registry() -> Iterator[Registry]:
+def schema_registry(tls: SSLContext | None = None) -> Iterator[Registry]:
+    """Yield a registry that is running, with TLS for `localhost` if it is given how."""
     registry = Registry()
 
     class Handler(BaseHTTPRequestHandler):
@@ -80,8 +82,15 @@ def schema_registry() -> Iterator[Registry]:
         def log_message(self, *_: Any) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    class Server(ThreadingHTTPServer):
+        def handle_error(self, *_: Any) -> None:
+            """A client that hangs up is of no interest."""
+
+    server = Server(("127.0.0.1", 0), Handler)
     registry.url = f"http://127.0.0.1:{server.server_port}"
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+        registry.url = f"https://localhost:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
     try:

@@ -3,6 +3,7 @@
 import json
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -15,6 +16,7 @@ from kafka_esm.schemas.records import Refused, Schema, Waiting
 from kafka_esm.schemas.registry import Credentials, Missing, Registry, Trouble, http, load
 from moto import mock_aws
 
+from tests import certificates
 from tests.schema_registry import NOT_FOUND, Answer, schema_registry
 from tests.schema_registry import Registry as Fake
 
@@ -184,6 +186,35 @@ def test_given_a_secret_that_is_gone_when_asked_then_it_is_trouble(fake: Fake) -
 
     with pytest.raises(Trouble, match="the secret s"):
         load("1", http(SchemaRegistry(fake.url, "JSON", ()), gone))
+
+
+@mock_aws
+def test_given_a_private_authority_and_a_client_certificate_when_asked_then_both_sides_are_trusted(
+    tmp_path: Path,
+) -> None:
+    authority = certificates.issue("authority")
+    client = certificates.issue("client", authority)
+    secrets = boto3.client("secretsmanager", region_name="us-east-1")
+    access = []
+    for kind, fields in (
+        ("SERVER_ROOT_CA_CERTIFICATE", {"certificate": authority.pem}),
+        ("CLIENT_CERTIFICATE_TLS_AUTH", {"certificate": client.pem, "privateKey": client.key_pem()}),
+    ):
+        made = secrets.create_secret(Name=kind, SecretString=json.dumps(fields))
+        access.append((kind, made["ARN"]))
+    tls = certificates.server(certificates.issue("localhost", authority), authority, tmp_path)
+    with schema_registry(tls) as fake:
+        fake.register("t-value", STRING)
+        assert load("1", asking(fake.url, Credentials(*registry_access(access, secrets))))
+        with pytest.raises(Trouble, match=r"\(CERTIFICATE_VERIFY_FAILED: name the registry's authority"):
+            load("1", asking(fake.url))
+        with pytest.raises(Trouble, match="CLIENT_CERTIFICATE_TLS_AUTH"):
+            load("1", asking(fake.url, Credentials(*registry_access(access[:1], secrets))))
+
+
+def test_given_a_registry_without_tls_when_asked_by_https_then_it_says_so(fake: Fake) -> None:
+    with pytest.raises(Trouble, match="WRONG_VERSION_NUMBER: if the registry speaks plain HTTP"):
+        load("1", asking(fake.url.replace("http:", "https:")))
 
 
 @mock_aws

@@ -32,7 +32,7 @@ DEFAULT_MAXIMUM_POLLERS = 200
 CLUSTER_ARN = re.compile(r"arn:[a-z-]+:kafka:[^:]*:[^:]*:[a-z-]+[/:](?P<name>[^/:]+).*")
 _SERVER = re.compile(r"[^\s:,/]+:\d{1,5}")
 _TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
-_URL = re.compile(r"https?://[^\s/?#]+(/[^\s?#]*)?")
+_URL = re.compile(r"https?://[^\s/?#,]+(/[^\s?#]*)?")
 
 # They say where AWS places its pollers; nothing here depends on them.
 NETWORK_ACCESS = frozenset({"VPC_SUBNET", "VPC_SECURITY_GROUP"})

@@ -31,6 +31,13 @@ _MISSING_SECONDS = 10.0
 _MOST_IDS = 1000
 # Confluent's codes for: no such subject, no such version, no such schema.
 _MISSING = (40401, 40402, 40403)
+# What OpenSSL says, and what is to be done.
+_REMEDIES = {
+    "CERTIFICATE_VERIFY_FAILED": "name the registry's authority by SERVER_ROOT_CA_CERTIFICATE",
+    "WRONG_VERSION_NUMBER": "if the registry speaks plain HTTP, begin SchemaRegistryURI with http://",
+    "CERTIFICATE_REQUIRED": "name a certificate by CLIENT_CERTIFICATE_TLS_AUTH",
+    "EOF occurred": "if the registry wants a certificate, name it by CLIENT_CERTIFICATE_TLS_AUTH",
+}
 _READABLE: tuple[DataFormat, ...] = ("AVRO", "PROTOBUF", "JSON")
 
 
@@ -204,7 +211,11 @@ def _object(base: str, path: str, status: int, data: bytes) -> Mapping[str, Any]
     raise Trouble(f"the schema registry {base} answers with status {status}")
 
 
-def _why(exc: Exception) -> str:
-    reason = getattr(exc, "reason", None)
-    said = getattr(exc, "verify_message", None) or getattr(reason, "verify_message", None)
-    return f"{type(reason or exc).__name__}{f' ({said})' if said else ''}"
+def _why(exc: BaseException) -> str:
+    """Say what is wrong: OpenSSL's reason, if there is one, for urllib3 hides it in its own error."""
+    cause: BaseException | None = exc
+    while cause is not None and not isinstance(cause, ssl.SSLError):
+        cause = cause.__cause__ or cause.__context__
+    reason = "" if cause is None else cause.reason or str(cause.args[-1]).partition(" (_ssl.c")[0]
+    remedy = next((f": {remedy}" for said, remedy in _REMEDIES.items() if said in reason), "")
+    return f"{type(exc).__name__}{f' ({reason}{remedy})' if reason else ''}"
