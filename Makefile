@@ -1,6 +1,8 @@
 # Everything runs from .venv, which the first target makes; nothing needs an activated environment.
 .DEFAULT_GOAL := help
 PYTHON ?= python3
+# Where it is set, each of the hundred processes of a gate would compile everything anew.
+unexport PYTHONDONTWRITEBYTECODE
 CYCLES ?= 10
 BIN := .venv/bin
 INSTALLED := .venv/.installed
@@ -117,7 +119,7 @@ lock: $(INSTALLED) ## write what is derived: both uv.lock, the layers' requireme
 	@python=$$($(BIN)/python -c 'from mesh.deployment.localstack import find_python; print(find_python())' 2>/dev/null) && \
 		$(BIN)/uv lock --quiet --project infra/localstack --python $$python || \
 		echo "No Python 3.12 or 3.13 here: infra/localstack/uv.lock stays as it is."
-	@for group in tenant-auth users vectors; do $(call export,$$group,layers/$$(echo $$group | tr - _)); done
+	@for group in tenant-auth tracing users vectors; do $(call export,$$group,layers/$$(echo $$group | tr - _)); done
 	@$(BIN)/mesh openapi > docs/openapi.json
 	@$(BIN)/python -m tests.sample_events
 

@@ -6,6 +6,7 @@ from typing import Annotated
 from aws_lambda_powertools import Logger
 from fastapi import Depends, Request, Security
 from fastapi.security import HTTPBearer
+from opentelemetry.trace import get_current_span
 
 from tenant_auth.identity import TENANT, AuthenticationError, Caller
 from tenant_auth.settings import settings
@@ -67,12 +68,13 @@ _bearer = HTTPBearer(
 
 
 def current_caller(request: Request, _documented: Annotated[object, Security(_bearer)] = None) -> Caller:
-    """Return the caller of `request`, verified once, and put the tenant on every log line from here on."""
+    """Return the caller of `request`, verified once; span and log lines have its tenant from here on."""
     caller: Caller | None = getattr(request.state, "caller", None)
     if caller is None:
         caller = authenticate(request.headers.get("authorization"))
         request.state.caller = caller
         _logger.append_keys(tenant=caller.tenant_id)
+        get_current_span().set_attribute("event_mesh.tenant", caller.tenant_id)
     return caller
 
 

@@ -9,6 +9,7 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from kafka import KafkaProducer
 from kafka.errors import KafkaError
+from opentelemetry.trace import StatusCode
 from pybreaker import CircuitBreaker, CircuitBreakerError
 
 from users.errors import UnavailableError
@@ -16,6 +17,7 @@ from users.events import Record
 from users.kafka_client import Connections, access_options
 from users.outbox import Event, Outbox
 from users.settings import UserEventsSettings
+from users.spans import sending
 
 _CONNECT_MS = 1_000  # to find the brokers, and again to learn of the topic
 _DELIVERY_MS = 2_000
@@ -50,6 +52,15 @@ class Publisher:
 
         A record without an acknowledgement may be in the topic all the same.
         """
+        with sending(self._topic, records) as spans:
+            errors = self._publish_all(records)
+            for span, error in zip(spans, errors, strict=True):
+                if error:
+                    span.set_status(StatusCode.ERROR)
+                    span.set_attribute("error.type", type(error).__name__)
+        return errors
+
+    def _publish_all(self, records: Sequence[Record]) -> list[KafkaError | None]:
         sent: list[Any] = []
         failed: KafkaError | None = None
         try:
@@ -119,7 +130,10 @@ def event_publisher() -> Publisher:
     return Publisher(partial(access_options, settings), settings.user_events_topic)
 
 
-_breaker = CircuitBreaker(fail_max=1, reset_timeout=_PAUSE_SECONDS, throw_new_error_on_trip=False)
+@cache
+def breaker() -> CircuitBreaker:
+    """Return what keeps the execution environment from asking Kafka for some seconds after a failure."""
+    return CircuitBreaker(fail_max=1, reset_timeout=_PAUSE_SECONDS, throw_new_error_on_trip=False)
 
 
 def announce(outbox: Outbox, *events: Event) -> None:
@@ -146,7 +160,7 @@ def _published(records: Sequence[Record]) -> Sequence[Exception | None]:
     """Send user events; return for each why Kafka does not have it, None if it does."""
     errors: list[UnavailableError | None] = []
     try:
-        with _breaker.calling():
+        with breaker().calling():
             for refused in event_publisher().publish_all(records):
                 said = f"Kafka did not acknowledge the record: {refused}"
                 errors.append(UnavailableError(said) if refused else None)
