@@ -168,16 +168,22 @@ def _reader(mapping: Mapping, options: RunOptions) -> Read | None:
     if config is None:
         return None
     # The libraries for the formats are an extra: nobody else needs them.
-    from kafka_esm.schemas.registry import Credentials, Registry, http
+    from kafka_esm.schemas import confluent, glue
+    from kafka_esm.schemas.registry import Registry
 
-    def credentials() -> Credentials:
+    if config.glue:
+        client = api_client("glue", options.endpoint_url, config.uri.split(":")[3] or options.region)
+        return reader(config, Registry(functools.partial(glue.load, client=client)).find)
+
+    def credentials() -> confluent.Credentials:
         if not config.access:
-            return Credentials(None, {})
+            return confluent.Credentials(None, {})
         secrets = api_client("secretsmanager", options.endpoint_url, options.region)
-        return Credentials(*registry_access(config.access, secrets))
+        return confluent.Credentials(*registry_access(config.access, secrets))
 
     credentials()  # what cannot be used shall be known at the start
-    return reader(config, Registry(http(config, credentials)).find)
+    get = confluent.http(config, credentials)
+    return reader(config, Registry(functools.partial(confluent.load, get=get)).find)
 
 
 def _invoke(mapping: Mapping, options: RunOptions, concurrency: int) -> Invoke:

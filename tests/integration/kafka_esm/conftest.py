@@ -193,6 +193,8 @@ class Endpoint:
         self.behave: Callable[[Invocation], Answer | None] = lambda _: None
         # What Secrets Manager says to whoever asks for any secret.
         self.secret = ""
+        # What Glue says to whoever asks for any version of a schema.
+        self.schema: dict[str, str] = {}
         # What ListEventSourceMappings says.
         self.mappings: list[dict[str, Any]] = []
         self.open = threading.Event()
@@ -220,8 +222,10 @@ class Endpoint:
 
             def do_POST(self) -> None:
                 payload = self.rfile.read(int(self.headers["Content-Length"]))
-                if "X-Amz-Target" in self.headers:
-                    answer = Answer(body=json.dumps({"SecretString": endpoint.secret}).encode())
+                if target := self.headers["X-Amz-Target"]:
+                    secret = {"SecretString": endpoint.secret}
+                    said = endpoint.schema if target == "AWSGlue.GetSchemaVersion" else secret
+                    answer = Answer(body=json.dumps(said).encode())
                 else:
                     answer = endpoint.invoked(self.path.split("/")[3], payload)
                 if answer.hang_up:

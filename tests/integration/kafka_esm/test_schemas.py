@@ -185,13 +185,16 @@ def test_given_records_that_do_not_fit_when_polled_then_they_go_to_the_destinati
 ) -> None:
     topic, dead = broker.create_topic(1), broker.create_topic(1)
     registry.register("t-value", {"schema": '"string"'})
+    endpoint.secret = json.dumps({"username": "u", "password": "p"})
     good, unknown, plain = b"\x00\x00\x00\x00\x01\x02x", b"\x00\x00\x00\x00\x09\x02x", b"plain"
     produce(broker, topic, (b"k", good), (b"k", unknown), (b"k", plain), (b"k", good))
     destination = {"DestinationConfig": {"OnFailure": {"Destination": f"kafka://{dead}"}}}
     properties = schemas(registry.url, "JSON", "VALUE") | destination
+    properties["SchemaRegistryConfig"]["AccessConfigs"] = [{"Type": "BASIC_AUTH", "URI": "secret"}]
     poller = start_poller(broker, endpoint, {function: topic}, properties)
     eventually("all is committed", lambda: broker.committed(function, topic) == 4)
     assert [row["offset"] for row in rows(endpoint)] == [0, 3]
+    assert set(registry.authorization) == {"Basic dTpw"}
     given_up = [json.loads(row.value) for row in broker.consume(dead, 2)]
     assert [one["requestContext"]["condition"] for one in given_up] == [
         "SCHEMA_NOT_FOUND",
@@ -221,3 +224,17 @@ def test_given_an_unknown_schema_and_no_destination_when_it_is_registered_then_t
     eventually("all is committed", lambda: broker.committed(function, topic) == 2)
     assert [row["offset"] for row in rows(endpoint)] == [0]
     assert sum(n for name, n in poller.metrics().items() if "discarded_total" in name) == 1
+
+
+def test_given_a_registry_of_glue_when_polled_then_its_schema_is_asked_for_at_the_endpoint(
+    broker: Broker, endpoint: Endpoint, start_poller: StartPoller, function: str
+) -> None:
+    topic = broker.create_topic(1)
+    endpoint.schema = {"DataFormat": "AVRO", "SchemaDefinition": '"string"', "Status": "AVAILABLE"}
+    produce(broker, topic, (b"k", b"\x03\x00" + bytes(16) + b"\x02x"))
+    arn = "arn:aws:glue:us-east-1:000000000000:registry/r"
+    start_poller(broker, endpoint, {function: topic}, schemas(arn, "JSON", "VALUE"))
+    endpoint.wait_for("with the record", lambda seen: seen)
+    (row,) = rows(endpoint)
+    assert b64decode(row["value"]) == b'"x"'
+    assert row["valueSchemaMetadata"]["schemaId"] == "00000000-0000-0000-0000-000000000000"

@@ -1,5 +1,6 @@
 """A registry that lacks a schema or does not answer: what waits, what is given up, what is asked again."""
 
+import functools
 import json
 import threading
 from collections.abc import Callable, Iterator
@@ -12,8 +13,9 @@ from kafka_esm.consumer.access import registry_access
 from kafka_esm.errors import ConfigurationError
 from kafka_esm.schemas import registry as module
 from kafka_esm.schemas.config import SchemaRegistry
+from kafka_esm.schemas.confluent import Credentials, Get, http, load
 from kafka_esm.schemas.records import Refused, Schema, Waiting
-from kafka_esm.schemas.registry import Credentials, Missing, Registry, Trouble, http, load
+from kafka_esm.schemas.registry import Missing, Registry, Trouble
 from moto import mock_aws
 
 from tests import certificates
@@ -39,10 +41,10 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def registry(fake: Fake) -> Registry:
-    return Registry(asking(fake.url))
+    return Registry(functools.partial(load, get=asking(fake.url)))
 
 
-def asking(url: str, credentials: Credentials = OPEN) -> module.Get:
+def asking(url: str, credentials: Credentials = OPEN) -> Get:
     return http(SchemaRegistry(url, "JSON", ("VALUE",)), lambda: credentials)
 
 

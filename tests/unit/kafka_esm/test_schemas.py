@@ -17,9 +17,9 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from kafka_esm.consumer.event import encode_event, encode_record
 from kafka_esm.schemas import avro, json_schema, protobuf
 from kafka_esm.schemas.config import Attribute, RecordFormat, SchemaRegistry
+from kafka_esm.schemas.confluent import Credentials, http, load
 from kafka_esm.schemas.records import Reading, Refused, Schema, Waiting, reader
-from kafka_esm.schemas.registry import Credentials, http, load
-from kafka_esm.schemas.wire import message_indexes, unframe
+from kafka_esm.schemas.wire import message_way, unframe
 
 from tests.schema_registry import Registry, schema_registry
 
@@ -323,7 +323,7 @@ def test_given_indexes_of_no_message_when_read_then_it_is_refused(way: bytes) ->
 @pytest.mark.parametrize("body", [b"", b"\x02", b"\x80\x80\x80\x80\x80\x80", b"\xfe\x7f", b"\x01"])
 def test_given_malformed_indexes_when_read_then_they_are_refused(body: bytes) -> None:
     with pytest.raises(ValueError, match="indexes are"):
-        message_indexes(body)
+        message_way(body)
 
 
 def test_given_a_required_field_that_is_missing_when_read_then_it_is_refused() -> None:

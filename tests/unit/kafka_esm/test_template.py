@@ -225,10 +225,15 @@ def test_given_a_disabled_mapping_when_read_then_it_says_so(read: Read) -> None:
         ("ProvisionedPollerConfig: {Pollers: 2}", "ProvisionedPollerConfig.Pollers is not supported"),
         ("SnapshotConfig: {}", "SnapshotConfig is not supported"),
         ("SchemaRegistryConfig: {EventRecordFormat: JSON}", "SchemaRegistryURI is missing"),
-        ("SchemaRegistryConfig: {SchemaRegistryURI: 'registry:8081'}", "not an http:// or https:// address"),
+        ("SchemaRegistryConfig: {SchemaRegistryURI: 'registry:8081'}", "neither an http"),
         (
-            "SchemaRegistryConfig: {SchemaRegistryURI: 'arn:aws:glue:us-east-1:000000000000:registry/r'}",
-            "is a registry of AWS Glue",
+            "SchemaRegistryConfig: {SchemaRegistryURI: 'arn:aws:glue:us-east-1:0:schema/r/s'}",
+            "ARN of a registry",
+        ),
+        (
+            "SchemaRegistryConfig: {SchemaRegistryURI: 'arn:aws:glue:us-east-1:0:registry/r', "
+            "AccessConfigs: [{Type: BASIC_AUTH, URI: x}]}",
+            "AccessConfigs are not for Glue",
         ),
         (f"{SCHEMAS}, EventRecordFormat: AVRO}}", "EventRecordFormat is 'AVRO', not JSON or SOURCE"),
         (

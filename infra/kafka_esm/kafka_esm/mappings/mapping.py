@@ -32,6 +32,7 @@ DEFAULT_MAXIMUM_POLLERS = 200
 CLUSTER_ARN = re.compile(r"arn:[a-z-]+:kafka:[^:]*:[^:]*:[a-z-]+[/:](?P<name>[^/:]+).*")
 _SERVER = re.compile(r"[^\s:,/]+:\d{1,5}")
 _TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
+_GLUE = re.compile(r"arn:[a-z-]+:glue:[^:]*:[^:]*:registry/.+")
 _URL = re.compile(r"https?://[^\s/?#,]+(/[^\s?#]*)?")
 
 # They say where AWS places its pollers; nothing here depends on them.
@@ -475,13 +476,13 @@ def _schema_registry(where: str, properties: Properties[str, Any]) -> SchemaRegi
     where = f"{where}: SchemaRegistryConfig"
     _only(where, config, "AccessConfigs", "EventRecordFormat", "SchemaRegistryURI", "SchemaValidationConfigs")
     uri = _required(where, config, "SchemaRegistryURI")
-    if str(uri).startswith("arn:"):
+    if not isinstance(uri, str) or not (_URL.fullmatch(uri) or _GLUE.fullmatch(uri) or is_dynamic(uri)):
         raise ConfigurationError(
-            f"{where}: SchemaRegistryURI {uri} is a registry of AWS Glue, which kafka_esm cannot ask; "
-            "name one with Confluent's API"
+            f"{where}: SchemaRegistryURI is neither an http(s) address nor the ARN of a registry of Glue"
         )
-    if not isinstance(uri, str) or not (_URL.fullmatch(uri) or is_dynamic(uri)):
-        raise ConfigurationError(f"{where}: SchemaRegistryURI is not an http:// or https:// address")
+    access = _registry_access(where, config)
+    if _GLUE.fullmatch(uri) and access:
+        raise ConfigurationError(f"{where}: AccessConfigs are not for Glue: AWS credentials are; remove them")
     # AWS's text has no default: as the source has it is what loses nothing.
     record_format = _known(where, "EventRecordFormat", config.get("EventRecordFormat")) or "SOURCE"
     if record_format not in ("JSON", "SOURCE") and not is_dynamic(record_format):
@@ -492,7 +493,7 @@ def _schema_registry(where: str, properties: Properties[str, Any]) -> SchemaRegi
         uri,
         "JSON" if record_format == "JSON" else "SOURCE",
         _attributes(where, config),
-        _registry_access(where, config),
+        access,
     )
 
 

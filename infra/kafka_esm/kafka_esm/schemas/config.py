@@ -23,6 +23,11 @@ class SchemaRegistry:
     access: tuple[tuple[str, str], ...] = ()
 
     @property
+    def glue(self) -> bool:
+        """Whether it is AWS Glue's."""
+        return self.uri.startswith("arn:")
+
+    @property
     def place(self) -> str:
         """Where it is, for people: without a password that the URI may hold."""
         if "://" not in self.uri:  # a dynamic reference

@@ -19,14 +19,20 @@ from google.protobuf import descriptor_pool, json_format, message_factory
 from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSet
 from google.protobuf.message import DecodeError
 
-from kafka_esm.schemas.wire import message_indexes
+from kafka_esm.schemas.wire import message_way
 
 # What the schema itself is called among its files: no reference can have this name.
 _MAIN = "kafka-esm/main.proto"
 _COMPILE_SECONDS = 30
 
 
-def to_json(schema: str, references: Mapping[str, str]) -> Callable[[bytes], bytes]:
+# What stands before a message: the way to it through its file, or its number; and the message.
+Which = Callable[[bytes], tuple[tuple[int, ...] | int, bytes]]
+
+
+def to_json(
+    schema: str, references: Mapping[str, str], which: Which = message_way
+) -> Callable[[bytes], bytes]:
     """Return what reads messages of a .proto file as JSON; `references` are the files that it imports.
 
     Each file is text, or a FileDescriptorProto as base64, as some serializers register it and some registries
@@ -43,23 +49,22 @@ def to_json(schema: str, references: Mapping[str, str]) -> Callable[[bytes], byt
         main = pool.FindFileByName(_MAIN)
     except (TypeError, KeyError) as exc:
         raise ValueError(f"the Protobuf schema cannot be used: {exc}") from None
-    top = list(main.message_types_by_name.values())
+    kinds = dict(_kinds(main))
+    # AWS Glue counts all messages by their whole names.
+    numbers = sorted(kinds, key=lambda way: kinds[way].full_name)
     classes: dict[tuple[int, ...], Any] = {}
 
-    def message_class(way: tuple[int, ...]) -> Any:
+    def message_class(named: tuple[int, ...] | int) -> Any:
+        way = named if isinstance(named, tuple) else (numbers[named : named + 1] or [()])[0]
+        if way not in kinds:
+            raise ValueError("its message indexes name no message of the schema")
         if way not in classes:
-            found: Any = None
-            for index in way:
-                among = top if found is None else found.nested_types
-                if not 0 <= index < len(among):
-                    raise ValueError("its message indexes name no message of the schema")
-                found = among[index]
-            classes[way] = message_factory.GetMessageClass(found)
+            classes[way] = message_factory.GetMessageClass(kinds[way])
         return classes[way]
 
     def read(body: bytes) -> bytes:
-        way, data = message_indexes(body)
-        message = message_class(tuple(way))()
+        named, data = which(body)
+        message = message_class(named)()
         try:
             message.ParseFromString(data)
             if not message.IsInitialized():
@@ -77,6 +82,14 @@ def to_json(schema: str, references: Mapping[str, str]) -> Callable[[bytes], byt
         return json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode()
 
     return read
+
+
+def _kinds(within: Any, way: tuple[int, ...] = ()) -> Iterator[tuple[tuple[int, ...], Any]]:
+    """Yield the descriptors of all messages in a file or a message, by the way to each."""
+    nested = within.nested_types if way else within.message_types_by_name.values()
+    for index, kind in enumerate(nested):
+        yield (*way, index), kind
+        yield from _kinds(kind, (*way, index))
 
 
 def _files(given: Mapping[str, str]) -> list[FileDescriptorProto]:

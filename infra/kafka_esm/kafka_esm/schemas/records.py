@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 from kafka_esm.consumer.event import KafkaRecord, schema_metadata
 from kafka_esm.delivery.destinations import Condition
 from kafka_esm.schemas.config import Attribute, SchemaRegistry
-from kafka_esm.schemas.wire import unframe
+from kafka_esm.schemas.wire import unframe, unframe_glue
 
 DataFormat = Literal["AVRO", "PROTOBUF", "JSON"]
 
@@ -116,7 +116,7 @@ def reader(config: SchemaRegistry, find: Find) -> Read:
     def _part(attribute: Attribute, data: bytes, record: KafkaRecord) -> _Part | Waiting | Refused:
         name = f"its {attribute.lower()}"
         try:
-            framed = unframe(attribute, data, record.headers)
+            framed = unframe_glue(data) if config.glue else unframe(attribute, data, record.headers)
         except ValueError as exc:
             return Refused("DESERIALIZATION_ERROR", f"{name}: {exc}")
         schema = find(framed.schema_id)

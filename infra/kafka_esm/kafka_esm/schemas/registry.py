@@ -1,44 +1,26 @@
-"""Schemas by id, from a registry with Confluent's API, and what to do as long as one is not to be had.
+"""Schemas by id, and what to do as long as one is not to be had.
 
 Asking is left to threads: the poller's loop must turn, and other partitions go on. Nothing is asked unless
 somebody wants it; a schema that was found is kept, as ids never change their meaning.
 """
 
-import json
 import random
-import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
-from urllib.parse import quote
-
-import urllib3
 
 from kafka_esm.batching.retry import backoff_seconds
-from kafka_esm.errors import ConfigurationError
 from kafka_esm.schemas import avro, json_schema, protobuf
-from kafka_esm.schemas.config import SchemaRegistry
-from kafka_esm.schemas.records import DataFormat, Refused, Schema, Waiting
+from kafka_esm.schemas.records import Refused, Schema, Waiting
+from kafka_esm.schemas.wire import message_number, message_way
 
-_TIMEOUT = urllib3.Timeout(connect=3, read=10)
 # Replicas of a registry may not know yet what a producer has just registered: how often it is asked before a
 # schema counts as missing, and after how long it is asked again.
 _ASKED_BEFORE_MISSING = 3
 _MISSING_SECONDS = 10.0
 # Keys and values without a frame may look as if they had one, with any id.
 _MOST_IDS = 1000
-# Confluent's codes for: no such subject, no such version, no such schema.
-_MISSING = (40401, 40402, 40403)
-# What OpenSSL says, and what is to be done.
-_REMEDIES = {
-    "CERTIFICATE_VERIFY_FAILED": "name the registry's authority by SERVER_ROOT_CA_CERTIFICATE",
-    "WRONG_VERSION_NUMBER": "if the registry speaks plain HTTP, begin SchemaRegistryURI with http://",
-    "CERTIFICATE_REQUIRED": "name a certificate by CLIENT_CERTIFICATE_TLS_AUTH",
-    "EOF occurred": "if the registry wants a certificate, name it by CLIENT_CERTIFICATE_TLS_AUTH",
-}
-_READABLE: tuple[DataFormat, ...] = ("AVRO", "PROTOBUF", "JSON")
 
 
 class Trouble(Exception):  # noqa: N818 - what it is
@@ -47,17 +29,6 @@ class Trouble(Exception):  # noqa: N818 - what it is
 
 class Missing(Exception):  # noqa: N818 - what it is
     """The registry says that it does not have a schema."""
-
-
-class Credentials(NamedTuple):
-    """How to get into a registry; what is None or empty is not used."""
-
-    tls: ssl.SSLContext | None
-    headers: Mapping[str, str]
-
-
-# A path below the registry's URI -> the answer's object; raises Trouble or Missing.
-Get = Callable[[str], Mapping[str, Any]]
 
 
 @dataclass(slots=True)
@@ -71,11 +42,15 @@ class _Known:
     ask_at: float = 0.0
 
 
+# Gets a schema by its id; raises Trouble, Missing, or ValueError if it cannot be used.
+Load = Callable[[str], Schema]
+
+
 class Registry:
     """The schemas of a registry."""
 
-    def __init__(self, get: Get) -> None:
-        self._get = get
+    def __init__(self, load: Load) -> None:
+        self._load = load
         self._known: dict[str, _Known] = {}
         self._lock = threading.Lock()
         self._rng = random.Random()  # noqa: S311 - jitter, not a secret
@@ -109,7 +84,7 @@ class Registry:
         missing = 0
         failures = known.failures + 1
         try:
-            found = load(schema_id, self._get)
+            found = self._load(schema_id)
         except Missing as exc:
             missing = known.missing + 1
             if missing < _ASKED_BEFORE_MISSING:
@@ -129,93 +104,18 @@ class Registry:
             known.asking = False
 
 
-def load(schema_id: str, get: Get) -> Schema:
-    """Get a schema with all that it refers to, and make it readable.
+def readable(data_format: str, text: str, references: Mapping[str, str], *, glue: bool = False) -> Schema:
+    """Return a schema to read by; `references` are what it refers to by name, each after what it needs.
 
     Raises:
-        Trouble: the registry cannot be asked.
-        Missing: it does not have it.
-        ValueError: the schema cannot be used.
+        ValueError: it cannot be used.
 
     """
-    kind = "ids" if schema_id.isdigit() else "guids"
-    answer = get(f"schemas/{kind}/{schema_id}")
-    text = answer["schema"]
-    # Confluent leaves the type of Avro out.
-    data_format = answer.get("schemaType") or "AVRO"
-    if data_format not in _READABLE:
-        raise ValueError(f"its type {data_format} is not one of {', '.join(_READABLE)}")
-    references = dict(_references(answer, get, set()))
     if data_format == "AVRO":
         return Schema("AVRO", avro.to_json(text, references.values()))
     if data_format == "PROTOBUF":
-        return Schema("PROTOBUF", protobuf.to_json(text, references))
-    return Schema("JSON", json_schema.to_json(text, references))
-
-
-def _references(answer: Mapping[str, Any], get: Get, seen: set[str]) -> Iterator[tuple[str, str]]:
-    """Yield what a schema refers to, by name, and before each what that refers to."""
-    for reference in answer.get("references") or ():
-        name, subject, version = reference["name"], reference["subject"], reference["version"]
-        if name in seen:
-            continue
-        seen.add(name)
-        # Registries keep what is referred to, even if the subject was deleted.
-        found = get(f"subjects/{quote(subject, safe='')}/versions/{version}?deleted=true")
-        yield from _references(found, get, seen)
-        yield name, found["schema"]
-
-
-def http(config: SchemaRegistry, credentials: Callable[[], Credentials]) -> Get:
-    """Return what asks a registry; `credentials` are read for each question, so that they may change."""
-    parts = urllib3.util.parse_url(config.uri)
-    own = urllib3.make_headers(basic_auth=parts.auth) if parts.auth else {}
-    base = config.place.rstrip("/")
-
-    def get(path: str) -> Mapping[str, Any]:
-        try:
-            allowed = credentials()
-        except ConfigurationError as exc:
-            raise Trouble(f"the schema registry {base}: {exc}") from None
-        headers = {
-            "Accept": "application/vnd.schemaregistry.v1+json, application/json",
-            **own,
-            **allowed.headers,
-        }
-        options = {"ssl_context": allowed.tls} if allowed.tls else {}
-        # Questions are rare: a connection for each needs no upkeep.
-        with urllib3.PoolManager(timeout=_TIMEOUT, retries=False, **options) as pool:  # type: ignore[arg-type]
-            try:
-                answer = pool.request("GET", f"{base}/{path}", headers=headers)
-            except (urllib3.exceptions.HTTPError, OSError) as exc:
-                raise Trouble(f"the schema registry {base} does not answer: {_why(exc)}") from None
-        return _object(base, path, answer.status, answer.data)
-
-    return get
-
-
-def _object(base: str, path: str, status: int, data: bytes) -> Mapping[str, Any]:
-    try:
-        body = json.loads(data)
-    except ValueError:
-        body = None
-    if status == 200 and isinstance(body, dict) and isinstance(body.get("schema"), str):
-        return body
-    if status == 404 and isinstance(body, dict) and body.get("error_code") in _MISSING:
-        raise Missing(f"the schema registry {base} does not have {path.partition('?')[0]}")
-    if status in (401, 403):
-        raise Trouble(f"the schema registry {base} refuses the credentials ({status}): see AccessConfigs")
-    if status in (200, 404):
-        what = f"{base}/{path.partition('?')[0]} ({status})"
-        raise Trouble(f"{what} is not what a registry with Confluent's API answers: see SchemaRegistryURI")
-    raise Trouble(f"the schema registry {base} answers with status {status}")
-
-
-def _why(exc: BaseException) -> str:
-    """Say what is wrong: OpenSSL's reason, if there is one, for urllib3 hides it in its own error."""
-    cause: BaseException | None = exc
-    while cause is not None and not isinstance(cause, ssl.SSLError):
-        cause = cause.__cause__ or cause.__context__
-    reason = "" if cause is None else cause.reason or str(cause.args[-1]).partition(" (_ssl.c")[0]
-    remedy = next((f": {remedy}" for said, remedy in _REMEDIES.items() if said in reason), "")
-    return f"{type(exc).__name__}{f' ({reason}{remedy})' if reason else ''}"
+        which = message_number if glue else message_way
+        return Schema("PROTOBUF", protobuf.to_json(text, references, which))
+    if data_format == "JSON":
+        return Schema("JSON", json_schema.to_json(text, references))
+    raise ValueError(f"its type {data_format} is not one of AVRO, PROTOBUF, JSON")
