@@ -74,6 +74,8 @@ def schema_registry(tls: SSLContext | None = None) -> Iterator[Registry]:
         def _send(self, answer: Answer) -> None:
             body = answer.body if isinstance(answer.body, bytes) else json.dumps(answer.body).encode()
             self.send_response(answer.status)
+            if answer.status // 100 == 3:
+                self.send_header("Location", f"{registry.url}/elsewhere")
             self.send_header("Content-Length", str(len(body)))
             self.send_header("Content-Type", "application/vnd.schemaregistry.v1+json")
             self.end_headers()

@@ -140,6 +140,19 @@ def test_given_a_schema_that_cannot_be_used_when_found_then_it_is_refused_but_no
     assert refused.why.startswith("schema 1: the Avro schema cannot be used: ")
 
 
+def test_given_an_answer_that_makes_no_sense_when_found_then_no_record_is_given_up_for_it(fake: Fake) -> None:
+    fake.register("t-value", STRING | {"references": [{"subject": "s"}]})
+    answer = found(registry(fake), "1", lambda answer: answer != Waiting())
+    assert answer == Waiting("schema 1 cannot be had: KeyError")
+
+
+def test_given_an_address_that_redirects_when_asked_then_it_is_not_followed(fake: Fake) -> None:
+    fake.down = Answer(307, b"")
+    with pytest.raises(Trouble, match="answers with status 307"):
+        load("1", asking(fake.url))
+    assert len(fake.asked) == 1
+
+
 def test_given_a_type_that_nobody_reads_when_found_then_it_is_named(fake: Fake) -> None:
     fake.register("t-value", {"schema": "", "schemaType": "THRIFT"})
     with pytest.raises(ValueError, match="its type THRIFT is not one of AVRO, PROTOBUF, JSON"):

@@ -88,8 +88,8 @@ def http(config: SchemaRegistry, credentials: Callable[[], Credentials]) -> Get:
         # Questions are rare: a connection for each needs no upkeep.
         with urllib3.PoolManager(timeout=_TIMEOUT, retries=False, **options) as pool:  # type: ignore[arg-type]
             try:
-                answer = pool.request("GET", f"{base}/{path}", headers=headers)
-            except (urllib3.exceptions.HTTPError, OSError) as exc:
+                answer = pool.request("GET", f"{base}/{path}", headers=headers, redirect=False)
+            except (urllib3.exceptions.HTTPError, OSError, ValueError) as exc:
                 raise Trouble(f"the schema registry {base} does not answer: {_why(exc)}") from None
         return _object(base, path, answer.status, answer.data)
 

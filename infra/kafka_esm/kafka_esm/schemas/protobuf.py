@@ -51,11 +51,11 @@ def to_json(
         raise ValueError(f"the Protobuf schema cannot be used: {exc}") from None
     kinds = dict(_kinds(main))
     # AWS Glue counts all messages by their whole names.
-    numbers = sorted(kinds, key=lambda way: kinds[way].full_name)
+    numbers = dict(enumerate(sorted(kinds, key=lambda way: kinds[way].full_name)))
     classes: dict[tuple[int, ...], Any] = {}
 
     def message_class(named: tuple[int, ...] | int) -> Any:
-        way = named if isinstance(named, tuple) else (numbers[named : named + 1] or [()])[0]
+        way = named if isinstance(named, tuple) else numbers.get(named, ())
         if way not in kinds:
             raise ValueError("its message indexes name no message of the schema")
         if way not in classes:

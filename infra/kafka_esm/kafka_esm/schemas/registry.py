@@ -93,11 +93,14 @@ class Registry:
                 found, wait = Refused("SCHEMA_NOT_FOUND", str(exc), drops=False), _MISSING_SECONDS
         except Trouble as exc:
             found, wait = Waiting(str(exc)), backoff_seconds(failures, self._rng)
-        except Exception as exc:
+        except ValueError as exc:
             # That this cannot read the schema does not mean that nobody can.
-            why = str(exc) if isinstance(exc, ValueError) else f"it cannot be used: {type(exc).__name__}"
-            found = Refused("DESERIALIZATION_ERROR", f"schema {schema_id}: {why}", drops=False)
+            found = Refused("DESERIALIZATION_ERROR", f"schema {schema_id}: {exc}", drops=False)
             wait = _MISSING_SECONDS
+        except Exception as exc:
+            # Whatever a strange answer leads to: no record is given up for it.
+            found = Waiting(f"schema {schema_id} cannot be had: {type(exc).__name__}")
+            wait = backoff_seconds(failures, self._rng)
         with self._lock:
             known.found, known.missing, known.failures = found, missing, failures
             known.ask_at = time.monotonic() + wait
