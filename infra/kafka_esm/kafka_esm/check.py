@@ -93,6 +93,9 @@ def _describe(mapping: Mapping) -> Iterator[str]:
     yield f"batch: {mapping.batch_size} records or {mapping.window_seconds:g} s"
     if mapping.access:
         yield f"access: {', '.join(kind for kind, _ in mapping.access)}"
+    if schemas := mapping.schema_registry:
+        checked = " and ".join(schemas.attributes).lower() or "nothing"
+        yield f"schemas: {checked} checked by {schemas.place}, delivered as {schemas.record_format}"
     if mapping.filters:
         yield f"filters: {' | '.join(mapping.filters)}"
     yield f"failures: {_failures(mapping)}"

@@ -116,6 +116,7 @@ class Poller:
                 added = self._work.add(partition, found, now, time.time())
                 self._meters.polled.inc(len(found))
                 self._meters.filtered.inc(added.filtered)
+            self._meters.filtered.inc(self._work.read_on(now, time.time()))
             self._work.reached(source.positions())
             self._log_stopped(source)
             self._settle(source)
@@ -130,6 +131,8 @@ class Poller:
         # What is due cannot go as long as offsets cannot be committed.
         if wake_at is not None and self._commit_error is None:
             longest = min(longest, max(0.0, wake_at - time.monotonic()))
+        if self._work.looks_up():
+            longest = min(longest, _POLL_WHILE_IN_FLIGHT_SECONDS)
         if not self._work.in_flight:
             return longest
         # The consumer fetches in its own thread meanwhile. A rebalance needs the poll more.
@@ -287,7 +290,7 @@ class Poller:
                 "duration_ms": round(finished.seconds * 1000, 1),
                 "attempt": batch.attempt,
                 "outcome": finished.outcome.name,
-                "error": finished.outcome.error,
+                "error": finished.outcome.error or batch.why,
                 "condition": batch.condition,
                 "destination": self.mapping.destination if batch.condition else None,
             },

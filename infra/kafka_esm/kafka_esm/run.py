@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry
 from kafka_esm.aws import api_client
 from kafka_esm.batching.policy import ItemFailures, Policy
 from kafka_esm.check import ALL_OFF
-from kafka_esm.consumer.access import kafka_security
+from kafka_esm.consumer.access import kafka_security, registry_access
 from kafka_esm.consumer.filters import compile_patterns
 from kafka_esm.consumer.source import Isolation, connect
 from kafka_esm.delivery.attempt import Invoke, deliver
@@ -26,6 +26,7 @@ from kafka_esm.mappings.mapping import Mapping
 from kafka_esm.monitoring import health
 from kafka_esm.monitoring.metrics import Meters, StatusCollector, families, meters_of
 from kafka_esm.poller import Poller
+from kafka_esm.schemas.records import Read, reader
 from kafka_esm.supervisor import Look, Supervisor
 
 _LOG = logging.getLogger("kafka_esm")
@@ -137,6 +138,7 @@ def make_poller(mapping: Mapping, options: RunOptions, stop: threading.Event, me
             has_destination=give_up_batch is not None,
             concurrency=concurrency,
             wanted=compile_patterns(mapping.filters),
+            read=_reader(mapping, options),
         ),
         lambda: connect(mapping, options.session_timeout_seconds, security(), options.isolation),
         functools.partial(
@@ -158,6 +160,30 @@ def _security(mapping: Mapping, options: RunOptions) -> dict[str, Any]:
         return {}
     secrets = api_client("secretsmanager", options.endpoint_url, options.region)
     return kafka_security(mapping.access, secrets, plaintext=options.plaintext, tls=mapping.tls)
+
+
+def _reader(mapping: Mapping, options: RunOptions) -> Read | None:
+    """Return what checks records by the mapping's schema registry, if it has one."""
+    config = mapping.schema_registry
+    if config is None:
+        return None
+    # The libraries for the formats are an extra: nobody else needs them.
+    from kafka_esm.schemas import confluent, glue
+    from kafka_esm.schemas.registry import Registry
+
+    if config.glue:
+        client = api_client("glue", options.endpoint_url, config.uri.split(":")[3] or options.region)
+        return reader(config, Registry(functools.partial(glue.load, client=client)).find)
+
+    def credentials() -> confluent.Credentials:
+        if not config.access:
+            return confluent.Credentials(None, {})
+        secrets = api_client("secretsmanager", options.endpoint_url, options.region)
+        return confluent.Credentials(*registry_access(config.access, secrets))
+
+    credentials()  # what cannot be used shall be known at the start
+    get = confluent.http(config, credentials)
+    return reader(config, Registry(functools.partial(confluent.load, get=get)).find)
 
 
 def _invoke(mapping: Mapping, options: RunOptions, concurrency: int) -> Invoke:

@@ -213,6 +213,8 @@ class Endpoint:
         self.behave: Callable[[Invocation], Answer | None] = lambda _: None
         # What Secrets Manager says to whoever asks for any secret.
         self.secret = ""
+        # What Glue says to whoever asks for any version of a schema.
+        self.schema: dict[str, str] = {}
         # What ListEventSourceMappings says, and GetBootstrapBrokers of any cluster.
         self.mappings: list[dict[str, Any]] = []
         self.brokers = ""
@@ -290,7 +292,9 @@ class Endpoint:
             self._server.server_close()
 
     def asked(self, target: str, request: dict[str, Any]) -> Answer:
-        """Answer for Secrets Manager and SQS."""
+        """Answer for Secrets Manager, Glue and SQS."""
+        if target == "AWSGlue.GetSchemaVersion":
+            return _json(self.schema)
         if not target.startswith("AmazonSQS."):
             return _json({"SecretString": self.secret})
         if target.endswith(".GetQueueUrl"):

@@ -40,7 +40,7 @@ def run(template: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     ("template", "arguments", "message"),
     [
         (None, [], "cannot be read"),
-        (TEMPLATE + "            SchemaRegistryConfig: {}\n", [], "SchemaRegistryConfig is not supported"),
+        (TEMPLATE + "            SnapshotConfig: {}\n", [], "SnapshotConfig is not supported"),
         (TEMPLATE.replace("true", "false"), [], "Enabled: false"),
         (TEMPLATE, ["--stack-name", "s"], "Fn cannot be looked up"),
     ],

@@ -11,8 +11,10 @@ from kafka_esm.errors import ConfigurationError
 from kafka_esm.mappings.api import find_mappings
 from kafka_esm.mappings.mapping import Target
 from kafka_esm.mappings.validation import accepted
+from kafka_esm.schemas.config import SchemaRegistry
 
 ARN = "arn:aws:lambda:us-east-1:000000000000:function:enrich:live"
+SECRET = "arn:aws:secretsmanager:us-east-1:000000000000:secret:registry-abcdef"
 UUID = "5c6f0d7e-0000-4000-8000-000000000000"
 
 
@@ -158,3 +160,22 @@ def test_given_a_key_when_listed_then_it_is_only_noted(client: Any) -> None:
         stub.add_response("get_function_configuration", {"Timeout": 12})
         (mapping,) = accepted(find_mappings(client))
     assert "KmsKeyArn has no meaning outside AWS" in mapping.notes
+
+
+@pytest.mark.parametrize(
+    "source", ["SelfManagedKafkaEventSourceConfig", "AmazonManagedKafkaEventSourceConfig"]
+)
+def test_given_a_schema_registry_when_listed_then_it_is_as_in_a_template(client: Any, source: str) -> None:
+    uri = "https://registry.example.com"
+    config = {
+        "SchemaRegistryURI": uri,
+        "EventRecordFormat": "SOURCE",
+        "AccessConfigs": [{"Type": "BASIC_AUTH", "URI": SECRET}],
+        "SchemaValidationConfigs": [{"Attribute": "VALUE"}],
+    }
+    with Stubber(client) as stub:
+        listed = row(**{source: {"ConsumerGroupId": "g", "SchemaRegistryConfig": config}})
+        stub.add_response("list_event_source_mappings", {"EventSourceMappings": [listed]})
+        stub.add_response("get_function_configuration", {"Timeout": 12})
+        (mapping,) = accepted(find_mappings(client))
+    assert mapping.schema_registry == SchemaRegistry(uri, "SOURCE", ("VALUE",), (("BASIC_AUTH", SECRET),))

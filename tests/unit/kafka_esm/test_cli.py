@@ -1,11 +1,14 @@
 """`kafka-esm check` prints the mappings and what is wrong with them; the exit status says it, too."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from kafka_esm.cli import main
+from kafka_esm.schemas import config
 
 GOOD: dict[str, Any] = {
     "KafkaBootstrapServers": ["h:1"],
@@ -21,6 +24,13 @@ SAM = (
     "sam-property-function-selfmanagedkafka.html"
 )
 SECRET = "arn:aws:secretsmanager:us-east-1:000000000000:secret:kafka-abcdef"
+WITH_SCHEMAS = {
+    "SchemaRegistryConfig": {
+        "SchemaRegistryURI": "http://user:secret@r:8081/v7",
+        "EventRecordFormat": "JSON",
+        "SchemaValidationConfigs": [{"Attribute": "KEY"}, {"Attribute": "VALUE"}],
+    }
+}
 
 
 def template(path: Path, **mappings: dict[str, Any]) -> str:
@@ -42,7 +52,7 @@ def test_given_mappings_when_checked_then_all_are_printed_and_all_that_is_not_su
     path = template(
         tmp_path,
         Good=GOOD | {"Enabled": False, "MaximumRetryAttempts": 2},
-        Bad=GOOD | {"SchemaRegistryConfig": {}, "OtherConfig": {}},
+        Bad=GOOD | {"SnapshotConfig": {}, "OtherConfig": {}},
         Worse=GOOD | {"BatchSize": 0},
     )
     assert main(["check", "--template", path]) == 2
@@ -57,7 +67,7 @@ def test_given_mappings_when_checked_then_all_are_printed_and_all_that_is_not_su
         f"[provisioned-only: {GUIDE}/kafka-retry-configurations.html]",
         f"  note: on AWS, SAM wants SourceAccessConfigurations [source-access: {SAM}]",
         "Bad.Events.E: not supported",
-        "  Bad.Events.E: OtherConfig, SchemaRegistryConfig are not supported by kafka_esm; "
+        "  Bad.Events.E: OtherConfig, SnapshotConfig are not supported by kafka_esm; "
         "remove it, or make it depend on a condition that is false here",
         "Worse.Events.E: not supported",
         "  Worse.Events.E: BatchSize is 0, not within 1 to 10000",
@@ -155,6 +165,35 @@ def test_given_mappings_when_checked_for_programs_then_it_is_json(
         "ok": False,
         "error": "Bad.Events.E: BatchSize is 0, not within 1 to 10000",
     }
+
+
+def test_given_a_schema_registry_when_checked_then_it_is_printed_without_its_password(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["check", "--template", template(tmp_path, Fn=GOOD | WITH_SCHEMAS)]) == 0
+    printed = capsys.readouterr().out
+    assert "  schemas: key and value checked by http://r:8081/v7, delivered as JSON\n" in printed
+    assert "SchemaRegistryConfig needs ProvisionedPollerConfig" in printed
+    assert "secret" not in printed
+
+
+def test_given_no_libraries_for_schemas_when_checked_or_run_then_one_line_says_what_to_install(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(config, "_PACKAGES", ("kafka_esm_not_here.at_all",))
+    path = template(tmp_path, Fn=GOOD | WITH_SCHEMAS)
+    line = "Fn.Events.E: SchemaRegistryConfig needs more packages: pip install 'kafka-esm[schemas]'"
+    assert main(["check", "--template", path]) == 2
+    assert f"  {line}\n" in capsys.readouterr().out
+    assert main(["run", "--template", path, "--endpoint-url", "http://127.0.0.1:1"]) == 2
+    assert capsys.readouterr().err == f"kafka_esm: {line}\n"
+
+
+def test_given_no_schema_registry_when_a_poller_is_made_then_the_libraries_for_it_are_not_imported() -> None:
+    seen = "import sys, kafka_esm.cli, kafka_esm.run; print([n for n in LIBRARIES if n in sys.modules])"
+    libraries = "LIBRARIES = ['fastavro', 'jsonschema', 'google.protobuf', 'grpc_tools']"
+    done = subprocess.run([sys.executable, "-c", f"{libraries}; {seen}"], capture_output=True, text=True)
+    assert done.stdout == "[]\n"
 
 
 def test_given_no_endpoint_when_run_then_one_line_says_so(

@@ -11,6 +11,7 @@ from kafka_esm.batching.plan import Limits, Partition
 from kafka_esm.batching.policy import RECORD_AGE_EXCEEDED, RECORD_TOO_LARGE, RETRIES_EXHAUSTED, Policy
 from kafka_esm.batching.retry import CAP_SECONDS, backoff_seconds
 from kafka_esm.delivery.outcome import SUCCESS, Outcome
+from kafka_esm.schemas.records import Reading, Refused, SchemaMetadata, Waiting
 
 P0, P1 = Partition("t", 0), Partition("t", 1)
 
@@ -510,3 +511,101 @@ def test_given_a_record_age_when_a_record_has_no_timestamp_then_it_is_new(
     batch = work.next_batch(61)
     assert batch is not None
     assert batch.condition == RECORD_AGE_EXCEEDED
+
+
+def with_schemas(readings: dict[int, Any], **policy: Any) -> Work:
+    """Work whose records are read as `readings` say by offset; others are delivered as they are."""
+
+    def read(record: Any) -> Any:
+        fields = (record.topic, record.partition, record.offset, record.timestamp, record.timestamp_type)
+        body = (record.key, b"{}", record.headers, None, SchemaMetadata("JSON", "7"), b"{}")
+        return readings.get(record.offset) or Reading(*fields, *body)
+
+    return made(read=read, **policy)
+
+
+def test_given_a_schema_that_is_not_known_yet_when_it_is_then_order_is_kept_and_nothing_was_committed(
+    record: Any,
+) -> None:
+    readings: dict[int, Any] = {1: Waiting()}
+    work = with_schemas(readings)
+    add(work, record, P0, 0, 1, 2)
+    add(work, record, P1, 0)
+    assert offsets(work.next_batch(0)) == {0: [0], 1: [0]}
+    succeeded(work)
+    work.reached({P0: 3})
+    assert work.uncommitted() == {P0: 1, P1: 1}
+    assert work.looks_up()
+    assert (work.stopped(), work.full()) == ({}, {P0})
+    add(work, record, P0, 3)
+    readings.clear()
+    assert work.read_on(0, 0) == 0
+    assert not work.looks_up()
+    batch = work.next_batch(0)
+    assert offsets(batch) == {0: [1, 2, 3]}
+    assert batch is not None
+    assert b'"headers":[],"valueSchemaMetadata":{"dataFormat":"JSON","schemaId":"7"}}' in batch.payload("h:1")
+
+
+def test_given_a_registry_that_is_down_when_polled_then_the_partition_stands_still_by_name(
+    record: Any,
+) -> None:
+    work = with_schemas({0: Waiting("the registry is down")})
+    add(work, record, P0, 0)
+    assert work.next_batch(0) is None
+    assert work.stopped() == {P0: "t-0 waits at offset 0: the registry is down"}
+    assert not work.looks_up()
+    work.drop([P0])
+    assert (work.stopped(), work.uncommitted()) == ({}, {})
+
+
+@pytest.mark.parametrize("condition", ["SCHEMA_NOT_FOUND", "DESERIALIZATION_ERROR"])
+def test_given_a_record_that_is_refused_when_there_is_a_destination_then_it_goes_there_as_it_was(
+    record: Any, condition: Any
+) -> None:
+    work = with_schemas({1: Refused(condition, "why", drops=False)}, has_destination=True)
+    add(work, record, P0, 0, 1, 2)
+    assert offsets(work.next_batch(0)) == {0: [0]}
+    succeeded(work)
+    given_up = work.next_batch(0)
+    assert given_up is not None
+    assert (offsets(given_up), given_up.condition, given_up.why) == ({0: [1]}, condition, "why")
+    assert b'"value":"dg=="' in given_up.payload("h:1")
+    assert b"Metadata" not in given_up.payload("h:1")
+    succeeded(work)
+    assert offsets(work.next_batch(0)) == {0: [2]}
+    succeeded(work)
+    assert work.uncommitted() == {P0: 3}
+
+
+def test_given_no_destination_when_a_record_is_refused_then_only_what_aws_drops_is_dropped(
+    record: Any,
+) -> None:
+    work = with_schemas(
+        {0: Refused("DESERIALIZATION_ERROR", "bad"), 1: Refused("SCHEMA_NOT_FOUND", "no", False)}
+    )
+    add(work, record, P0, 0, 1)
+    dropped = work.next_batch(0)
+    assert dropped is not None
+    assert (offsets(dropped), dropped.condition) == ({0: [0]}, "DESERIALIZATION_ERROR")
+    succeeded(work)
+    assert work.next_batch(0) is None
+    assert work.stopped() == {P0: "t-0 waits at offset 1: no"}
+    assert work.uncommitted() == {P0: 1}
+
+
+def test_given_a_record_age_when_its_schema_is_not_to_be_had_then_the_record_is_given_up(record: Any) -> None:
+    work = with_schemas({0: Waiting("down")}, max_age_seconds=60)
+    work.add(P0, [record(0, timestamp=0)], 0, wall=59)
+    assert work.next_batch(0) is None
+    work.read_on(1, 60)
+    given_up = work.next_batch(1)
+    assert given_up is not None
+    assert (given_up.condition, given_up.why) == (RECORD_AGE_EXCEEDED, "down")
+
+
+def test_given_a_filter_when_a_record_has_a_schema_then_it_sees_the_json(record: Any) -> None:
+    seen: list[bytes | None] = []
+    work = with_schemas({}, wanted=lambda value: bool(seen.append(value)))
+    assert work.add(P0, [record(0)], 0).filtered == 1
+    assert seen == [b"{}"]

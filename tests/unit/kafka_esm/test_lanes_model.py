@@ -18,7 +18,9 @@ from kafka_esm.batching.lanes import Batch, Work
 from kafka_esm.batching.plan import Limits, Partition
 from kafka_esm.batching.policy import RECORD_TOO_LARGE, RETRIES_EXHAUSTED, Policy
 from kafka_esm.batching.retry import CAP_SECONDS
+from kafka_esm.consumer.event import KafkaRecord
 from kafka_esm.delivery.outcome import SUCCESS, Outcome
+from kafka_esm.schemas.records import Reading, Refused, Waiting
 
 from tests.unit.kafka_esm.conftest import Record
 
@@ -29,8 +31,18 @@ PARTITIONS = [Partition("t", number) for number in range(3)]
 BOOTSTRAP = "h:1"
 PAYLOAD_BYTES = 2_000
 
-# What a record is like: the function fails for it so many times, -1 for ever.
-KINDS = {"good": 0, "flaky": 1, "stubborn": 3, "poison": -1, "unwanted": 0, "huge": 0}
+# What a record is like: the function fails for it so many times, -1 for ever. The schema of some is to be had
+# only while the registry is up; others do not fit theirs.
+KINDS = {
+    "good": 0,
+    "flaky": 1,
+    "stubborn": 3,
+    "poison": -1,
+    "unwanted": 0,
+    "huge": 0,
+    "looked up": 0,
+    "unfit": 0,
+}
 
 
 class Model(RuleBasedStateMachine):
@@ -72,9 +84,11 @@ class Model(RuleBasedStateMachine):
             has_destination=True,
             concurrency=concurrency,
             wanted=lambda value: value != b"unwanted",
+            read=self.read,
         )
         self.limits = Limits(batch_size, 0, BOOTSTRAP, PAYLOAD_BYTES)
         self.reports = reports
+        self.registry_is_up = True
         self.rng = random.Random(seed)
         self.now = 0.0
         self.still_fails = {
@@ -112,6 +126,22 @@ class Model(RuleBasedStateMachine):
         ]
         self.work.add(partition, rows, self.now)
         self.position[partition] += len(rows)
+        if rows:
+            self.work.reached({partition: self.position[partition]})
+
+    def read(self, record: KafkaRecord) -> Reading | Waiting | Refused:
+        if record.value == b"unfit":
+            return Refused("DESERIALIZATION_ERROR", "no")
+        if record.value == b"looked up" and not self.registry_is_up:
+            return Waiting("down")
+        value = (record.key, record.value, record.headers, None, None, record.value)
+        fields = (record.topic, record.partition, record.offset, record.timestamp, record.timestamp_type)
+        return Reading(*fields, *value)
+
+    @rule(up=st.booleans())
+    def the_registry_changes(self, up: bool) -> None:
+        self.registry_is_up = up
+        self.work.read_on(self.now, self.now)
 
     @rule()
     def dispatch(self) -> None:
@@ -224,6 +254,7 @@ class Model(RuleBasedStateMachine):
         """From any state, everything gets done in the end."""
         if not hasattr(self, "work"):
             return
+        self.the_registry_changes(up=True)
         self.until_quiet()
         assert self.committed == {p: len(kinds) for p, kinds in self.topic.items()}
 

@@ -7,6 +7,7 @@ import boto3
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from kafka_esm.consumer.access import REGISTRY_ACCESS
 from kafka_esm.mappings.mapping import Target, mapping_from_properties
 from kafka_esm.mappings.rules import Finding, of_private_key
 from kafka_esm.mappings.secrets import with_key_findings
@@ -23,6 +24,10 @@ GOOD: dict[str, Any] = {
 }
 CLUSTER = "arn:aws:kafka:us-east-1:000000000000:cluster/demo/5c6f0d7e-1"
 POLLERS = {"ProvisionedPollerConfig": {"MinimumPollers": 1}}
+
+
+def registry(**more: Any) -> dict[str, Any]:
+    return {"SchemaRegistryConfig": {"SchemaRegistryURI": "https://r.example.com"} | more}
 
 
 def found(properties: dict[str, Any], target: Target | None = None) -> list[Finding]:
@@ -58,6 +63,13 @@ def test_given_what_aws_takes_when_checked_then_nothing_is_found() -> None:
         ({"ProvisionedPollerConfig": {"PollerGroupName": "a b"}}, "poller-group-name"),
         ({"SourceAccessConfigurations": []}, "source-access"),
         ({"SourceAccessConfigurations": [{"Type": "BASIC_AUTH", "URI": "kafka"}]}, "secret-arn"),
+        (registry(), "provisioned-only"),
+        (POLLERS | registry(SchemaRegistryURI="https://r/~ours"), "schema-registry-uri"),
+        (registry(AccessConfigs=[{"Type": "BASIC_AUTH", "URI": "r"}]) | POLLERS, "secret-arn"),
+        (
+            registry(AccessConfigs=[{"Type": kind, "URI": SECRET} for kind in REGISTRY_ACCESS]) | POLLERS,
+            "schema-registry-access",
+        ),
         ({"EventSourceArn": CLUSTER}, "source-access"),
         ({"ConsumerGroupId": "{{resolve:ssm-secure:/group}}"}, "ssm-secure"),
     ],

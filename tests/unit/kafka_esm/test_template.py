@@ -11,6 +11,7 @@ from kafka_esm.mappings.mapping import Mapping, Target
 from kafka_esm.mappings.template import read_mappings
 
 Read = Callable[..., list[Mapping]]
+SCHEMAS = "SchemaRegistryConfig: {SchemaRegistryURI: 'http://r:8081'"
 
 PROJECT_LIKE = """
     AWSTemplateFormatVersion: "2010-09-09"
@@ -222,7 +223,26 @@ def test_given_a_disabled_mapping_when_read_then_it_says_so(read: Read) -> None:
         ("ProvisionedPollerConfig: {MinimumPollers: 0}", "MinimumPollers is 0"),
         ("ProvisionedPollerConfig: {MinimumPollers: 3, MaximumPollers: 2}", "more than MaximumPollers 2"),
         ("ProvisionedPollerConfig: {Pollers: 2}", "ProvisionedPollerConfig.Pollers is not supported"),
-        ("SchemaRegistryConfig: {}", "SchemaRegistryConfig is not supported"),
+        ("SnapshotConfig: {}", "SnapshotConfig is not supported"),
+        ("SchemaRegistryConfig: {EventRecordFormat: JSON}", "SchemaRegistryURI is missing"),
+        ("SchemaRegistryConfig: {SchemaRegistryURI: 'registry:8081'}", "neither an http"),
+        (
+            "SchemaRegistryConfig: {SchemaRegistryURI: 'arn:aws:glue:us-east-1:0:schema/r/s'}",
+            "ARN of a registry",
+        ),
+        (
+            "SchemaRegistryConfig: {SchemaRegistryURI: 'arn:aws:glue:us-east-1:0:registry/r', "
+            "AccessConfigs: [{Type: BASIC_AUTH, URI: x}]}",
+            "AccessConfigs are not for Glue",
+        ),
+        (f"{SCHEMAS}, EventRecordFormat: AVRO}}", "EventRecordFormat is 'AVRO', not JSON or SOURCE"),
+        (
+            f"{SCHEMAS}, SchemaValidationConfigs: [{{Attribute: HEADER}}]}}",
+            "neither {Attribute: KEY} nor VALUE",
+        ),
+        (f"{SCHEMAS}, AccessConfigs: [{{Type: IAM_AUTH, URI: x}}]}}", "'IAM_AUTH' is not one of BASIC_AUTH"),
+        (f"{SCHEMAS}, AccessConfigs: [{{Type: BASIC_AUTH}}]}}", "is not of the form {Type, URI}"),
+        (f"{SCHEMAS}, Schema: x}}", "SchemaRegistryConfig.Schema is not supported"),
         ("Misspelt: 1", "Misspelt is not supported"),
         ("StartingPosition: AT_TIMESTAMP", "StartingPositionTimestamp is missing"),
         ("StartingPositionTimestamp: 5", "StartingPositionTimestamp needs StartingPosition AT_TIMESTAMP"),

@@ -17,6 +17,10 @@ from kafka_esm.batching.retry import backoff_seconds
 from kafka_esm.consumer.event import KafkaRecord, encode_event, encode_record
 from kafka_esm.delivery.destinations import Condition
 from kafka_esm.delivery.outcome import Outcome
+from kafka_esm.schemas.records import Reading, Refused, Waiting
+
+# Records that were never to be delivered.
+_REFUSED: frozenset[Condition] = frozenset({RECORD_TOO_LARGE, "SCHEMA_NOT_FOUND", "DESERIALIZATION_ERROR"})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,6 +61,12 @@ class Batch:
         return (chunk.sends if chunk.condition else chunk.attempts) + 1
 
     @property
+    def why(self) -> str | None:
+        """Why it is given up, as far as that has been said."""
+        last = next(iter(self.chunks.values())).last
+        return last.error if last and self.condition else None
+
+    @property
     def records(self) -> int:
         """How many records it has."""
         return sum(len(chunk.entries) for chunk in self.chunks.values())
@@ -73,8 +83,11 @@ class Batch:
 
 @dataclass(slots=True, eq=False)
 class _Lane:
-    """One partition as long as it is assigned. Order: what is running, then `retry`, then `waiting`."""
+    """One partition as long as it is assigned. Order: what is running, `retry`, `waiting`, `unread`."""
 
+    # What is not known to fit its schema yet, and why not, if there is trouble.
+    unread: deque[KafkaRecord] = field(default_factory=deque)
+    unread_why: str | None = None
     waiting: deque[Entry] = field(default_factory=deque)
     waiting_bytes: int = 0
     retry: deque[Chunk] = field(default_factory=deque)
@@ -95,6 +108,8 @@ class _Lane:
         offsets = [chunk.entries[0].offset for chunk in self.chunks()]
         if self.waiting:
             offsets.append(self.waiting[0].offset)
+        if self.unread:
+            offsets.append(self.unread[0].offset)
         if self.blocked_at is not None:
             offsets.append(self.blocked_at)
         return min(offsets, default=None)
@@ -104,9 +119,10 @@ class _Lane:
         self.waiting_bytes -= sum(len(entry.payload) for entry in entries)
         return entries
 
-    def give_up_too_large(self) -> None:
-        while self.waiting and self.waiting[0].too_large:
-            self.retry.append(Chunk(self.take(1), condition=RECORD_TOO_LARGE))
+    def give_up_refused(self) -> None:
+        while self.waiting and (refused := self.waiting[0].refused):
+            last = Outcome("refused", refused.why) if refused.why else None
+            self.retry.append(Chunk(self.take(1), condition=refused.condition, last=last))
 
 
 def _given_up(chunk: Chunk, condition: Condition) -> list[Chunk]:
@@ -190,28 +206,53 @@ class Work:
             return Added()
         if lane.received is None:
             lane.committed = records[0].offset
+        lane.unread.extend(records)
+        return self._read(partition, lane, now, wall)
+
+    def read_on(self, now: float, wall: float) -> int:
+        """Go on where a record could not be read yet; returns how many records were filtered."""
+        stopped = [(partition, lane) for partition, lane in self._lanes.items() if lane.unread]
+        return sum(self._read(partition, lane, now, wall).filtered for partition, lane in stopped)
+
+    def _read(self, partition: Partition, lane: _Lane, now: float, wall: float) -> Added:
         filtered = 0
-        for record in records:
-            if not self._policy.wanted(record.value):
-                filtered += 1
-                lane.received = record.offset + 1
+        while lane.unread:
+            record = lane.unread[0]
+            read = self._policy.read(record) if self._policy.read else record
+            if isinstance(read, Waiting) and self._expires(record, now, wall) <= now:
+                read = Refused(RECORD_AGE_EXCEEDED, read.why)
+            if isinstance(read, Refused) and not (read.drops or self._policy.gives_up):
+                read = Waiting(read.why)
+            if isinstance(read, Waiting):
+                lane.unread_why = read.why
+                break
+            lane.unread.popleft()
+            lane.received = record.offset + 1
+            if isinstance(read, Refused):
+                self._hold(lane, Entry(record.offset, encode_record(record), now, refused=read))
                 continue
-            payload = encode_record(record)
+            if not self._policy.wanted(read.filtered if isinstance(read, Reading) else read.value):
+                filtered += 1
+                continue
+            payload = encode_record(read, read.metadata) if isinstance(read, Reading) else encode_record(read)
             too_large = not self._limits.fits_alone(partition, payload)
             if too_large and not self._policy.gives_up:
+                lane.unread.clear()
                 lane.blocked_at = record.offset
                 lane.blocked = (
                     f"{partition.label} is stopped at offset {record.offset}: the record alone exceeds "
                     f"the payload limit of {self._limits.payload_bytes} bytes"
                 )
                 return Added(filtered, lane.blocked)
-            lane.waiting.append(
-                Entry(record.offset, payload, now, self._expires(record, now, wall), too_large)
-            )
-            lane.waiting_bytes += len(payload)
-            lane.received = record.offset + 1
-        lane.give_up_too_large()
+            refused = Refused(RECORD_TOO_LARGE) if too_large else None
+            self._hold(lane, Entry(record.offset, payload, now, self._expires(record, now, wall), refused))
+        lane.give_up_refused()
         return Added(filtered)
+
+    @staticmethod
+    def _hold(lane: _Lane, entry: Entry) -> None:
+        lane.waiting.append(entry)
+        lane.waiting_bytes += len(entry.payload)
 
     def _expires(self, record: KafkaRecord, now: float, wall: float) -> float:
         if self._policy.max_age_seconds is None:
@@ -244,7 +285,7 @@ class Work:
             return {}
         taken = {p: Chunk(self._lanes[p].take(count)) for p, count in planned.take.items()}
         for partition in taken:
-            self._lanes[partition].give_up_too_large()
+            self._lanes[partition].give_up_refused()
         return taken
 
     def _next(self) -> tuple[tuple[float, Partition] | None, Plan | None]:
@@ -363,10 +404,11 @@ class Work:
             partition
             for partition, lane in self._lanes.items()
             if lane.blocked
+            or lane.unread
             or len(lane.waiting) >= self._limits.records
             or lane.waiting_bytes >= self._limits.payload_bytes
-            # They are not waiting any more, but as large as nothing else: one at a time is enough to hold.
-            or any(chunk.condition == RECORD_TOO_LARGE for chunk in lane.retry)
+            # They are not waiting any more, but may be large, or all there is: a few at a time are enough.
+            or any(chunk.condition in _REFUSED for chunk in lane.retry)
         }
 
     def first_offset(self, partition: Partition) -> int | None:
@@ -376,7 +418,16 @@ class Work:
 
     def stopped(self) -> dict[Partition, str]:
         """Return the partitions that cannot go on by themselves, and why."""
-        return {partition: lane.blocked for partition, lane in self._lanes.items() if lane.blocked}
+        waiting = {
+            partition: f"{partition.label} waits at offset {lane.unread[0].offset}: {lane.unread_why}"
+            for partition, lane in self._lanes.items()
+            if lane.unread and lane.unread_why
+        }
+        return waiting | {partition: lane.blocked for partition, lane in self._lanes.items() if lane.blocked}
+
+    def looks_up(self) -> bool:
+        """Return whether what a record needs is being looked up, and so may be known at any moment."""
+        return any(lane.unread and not lane.unread_why for lane in self._lanes.values())
 
     def error(self) -> str | None:
         """Return why records are not getting through, if some are not."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from kafka_esm.consumer.event import MAX_PAYLOAD_BYTES, envelope_bytes, group_bytes, partition_label
+from kafka_esm.schemas.records import Refused
 
 
 class Partition(NamedTuple):
@@ -29,8 +30,8 @@ class Entry:
     arrived: float
     # When it becomes too old to be delivered, by the same clock.
     expires: float = math.inf
-    # It fits into no event: it can only go to the failure destination.
-    too_large: bool = False
+    # Why it can only go to the failure destination, if so.
+    refused: Refused | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +63,10 @@ def plan(buffers: Mapping[Partition, Sequence[Entry]], limits: Limits) -> Plan |
     """Plan the next batch from the records at hand; None without any.
 
     Partitions whose first record has waited longest come first, so that a busy one cannot starve
-    the others. A record that is too large ends what is taken of its partition.
+    the others. A record that is refused ends what is taken of its partition.
     """
     waiting = sorted(
-        (p for p in buffers if buffers[p] and not buffers[p][0].too_large),
+        (p for p in buffers if buffers[p] and not buffers[p][0].refused),
         key=lambda p: buffers[p][0].arrived,
     )
     if not waiting:
@@ -77,7 +78,7 @@ def plan(buffers: Mapping[Partition, Sequence[Entry]], limits: Limits) -> Plan |
         # The first of a partition brings the partition's own frame; every other, a comma.
         frame = group_bytes(partition.label) + (1 if take else 0)
         for entry in buffers[partition]:
-            if entry.too_large:
+            if entry.refused:
                 break
             size = len(entry.payload) + (1 if take.get(partition) else frame)
             if room == 0 or size > room_bytes:

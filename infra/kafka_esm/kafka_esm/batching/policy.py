@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from kafka_esm.delivery.destinations import Condition
+from kafka_esm.schemas.records import Read
 
 # Why a batch is given up, in the words of Lambda's failure records.
 RETRIES_EXHAUSTED: Condition = "RetryAttemptsExhausted"
@@ -32,6 +33,8 @@ class Policy:
     has_destination: bool = False
     concurrency: int = 1
     wanted: Callable[[bytes | None], bool] = _everything
+    # Checks and converts records of a mapping with a schema registry.
+    read: Read | None = None
 
     @property
     def gives_up(self) -> bool:

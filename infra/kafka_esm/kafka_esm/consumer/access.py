@@ -1,12 +1,14 @@
-"""SourceAccessConfigurations: how the poller authenticates itself, and whom it trusts.
+"""SourceAccessConfigurations, and a registry's AccessConfigs: how the poller authenticates, whom it trusts.
 
 Source: https://docs.aws.amazon.com/lambda/latest/dg/kafka-cluster-auth.html (the types and their secrets).
 """
 
+import base64
+import contextlib
 import json
 import ssl
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -21,12 +23,32 @@ _SASL_MECHANISMS = {
 }
 CLIENT_CERTIFICATE = "CLIENT_CERTIFICATE_TLS_AUTH"
 _SERVER_ROOT_CA = "SERVER_ROOT_CA_CERTIFICATE"
+_BASIC = "BASIC_AUTH"
+REGISTRY_ACCESS = (_BASIC, CLIENT_CERTIFICATE, _SERVER_ROOT_CA)
 # There is no secret: the AWS credentials of this process sign each connection.
 IAM = "IAM_AUTH"
 # They say where AWS places its pollers; nothing here depends on them.
 _NETWORK = ("VPC_SUBNET", "VPC_SECURITY_GROUP")
 
 _WITHOUT = "for a broker that asks for no authentication: --kafka-no-authentication"
+
+
+class _Unusable(ConfigurationError):  # noqa: N818 - what it is
+    """What is wrong with the secret of a (Type, URI) pair."""
+
+
+class _Unreadable(_Unusable):
+    """The secret cannot be had at all."""
+
+
+@contextlib.contextmanager
+def _named(where: str, remedy: str = "") -> Iterator[None]:
+    """Say which property the pairs are of, and what else can be done about a secret that cannot be read."""
+    try:
+        yield
+    except _Unusable as exc:
+        end = f"; {remedy}" if remedy and isinstance(exc, _Unreadable) else ""
+        raise ConfigurationError(f"{where}: {exc}{end}") from None
 
 
 class SecretsManagerClient(Protocol):
@@ -61,6 +83,7 @@ def switched_on(configurations: Iterable[tuple[str, str]]) -> dict[str, str]:
     return given
 
 
+@_named("SourceAccessConfigurations", _WITHOUT)
 def kafka_security(
     configurations: Sequence[tuple[str, str]],
     secrets: SecretsManagerClient,
@@ -112,6 +135,32 @@ def kafka_security(
     return options
 
 
+@_named("AccessConfigs")
+def registry_access(
+    configurations: Iterable[tuple[str, str]], secrets: SecretsManagerClient
+) -> tuple[ssl.SSLContext | None, dict[str, str]]:
+    """Return TLS settings (None: as usual) and headers for the (Type, URI) pairs of AccessConfigs.
+
+    Raises:
+        ConfigurationError: a secret cannot be read or used.
+
+    """
+    given = dict(configurations)
+    tls = None
+    headers = {}
+    if CLIENT_CERTIFICATE in given or _SERVER_ROOT_CA in given:
+        tls = _tls(given.get(_SERVER_ROOT_CA), secrets)
+    if uri := given.get(CLIENT_CERTIFICATE):
+        assert tls is not None
+        _identify(tls, CLIENT_CERTIFICATE, uri, _secret(CLIENT_CERTIFICATE, uri, secrets))
+    if uri := given.get(_BASIC):
+        secret = _secret(_BASIC, uri, secrets)
+        pair = ":".join(_field(_BASIC, uri, secret, name) for name in ("username", "password"))
+        headers["Authorization"] = f"Basic {base64.b64encode(pair.encode()).decode()}"
+    return tls, headers
+
+
+@_named("SourceAccessConfigurations", _WITHOUT)
 def private_key(uri: str, secrets: SecretsManagerClient) -> str:
     """Return the private key of a CLIENT_CERTIFICATE_TLS_AUTH.
 
@@ -157,7 +206,7 @@ def _secret(kind: str, uri: str, secrets: SecretsManagerClient) -> Mapping[str, 
     try:
         text = secrets.get_secret_value(SecretId=uri).get("SecretString")
     except (BotoCoreError, ClientError) as exc:
-        raise _unusable(kind, uri, f"it cannot be read ({error_code(exc)}); {_WITHOUT}") from None
+        raise _Unreadable(_said(kind, uri, f"it cannot be read ({error_code(exc)})")) from None
     try:
         found = json.loads(text or "")
     except (ValueError, RecursionError):
@@ -174,5 +223,9 @@ def _field(kind: str, uri: str, secret: Mapping[str, Any], name: str) -> str:
     return value
 
 
-def _unusable(kind: str, uri: str, why: str) -> ConfigurationError:
-    return ConfigurationError(f"SourceAccessConfigurations: {kind}: the secret {uri}: {why}")
+def _unusable(kind: str, uri: str, why: str) -> _Unusable:
+    return _Unusable(_said(kind, uri, why))
+
+
+def _said(kind: str, uri: str, why: str) -> str:
+    return f"{kind}: the secret {uri}: {why}"

@@ -48,8 +48,8 @@ class KafkaRecord(Protocol):
         """Names and values, in order; a name may be there twice."""
 
 
-def encode_record(record: KafkaRecord) -> bytes:
-    """Return one record as JSON, the way it stands in the event."""
+def encode_record(record: KafkaRecord, metadata: str = "") -> bytes:
+    """Return one record as JSON, the way it stands in the event; `metadata` is of its schemas."""
     # Put together by hand: this is what the poller spends most of its time with.
     kind = _TIMESTAMP_TYPES.get(_number(record.timestamp_type), "NO_TIMESTAMP_TYPE")
     key = "" if record.key is None else f',"key":"{_base64(record.key)}"'
@@ -57,9 +57,19 @@ def encode_record(record: KafkaRecord) -> bytes:
     timestamp = -1 if record.timestamp is None else record.timestamp
     headers = [{name: _signed(content or b"")} for name, content in record.headers]
     return (
-        f'{{"topic":{_quoted(record.topic)},"partition":{record.partition},"offset":{record.offset},'
-        f'"timestamp":{timestamp},"timestampType":"{kind}"{key}{value},"headers":'
-    ).encode() + (_json(headers) + b"}" if headers else b"[]}")
+        (
+            f'{{"topic":{_quoted(record.topic)},"partition":{record.partition},"offset":{record.offset},'
+            f'"timestamp":{timestamp},"timestampType":"{kind}"{key}{value},"headers":'
+        ).encode()
+        + (_json(headers) if headers else b"[]")
+        + metadata.encode()
+        + b"}"
+    )
+
+
+def schema_metadata(attribute: str, data_format: str, schema_id: str) -> str:
+    """Return what a record says of the schema of its `key` or `value`, to be put behind its headers."""
+    return f',"{attribute}SchemaMetadata":{{"dataFormat":"{data_format}","schemaId":"{schema_id}"}}'
 
 
 def encode_event(bootstrap: str, records: Mapping[str, Iterable[bytes]], arn: str | None = None) -> bytes:

@@ -28,9 +28,15 @@ from kafka_esm import aws
 from kafka_esm.consumer.event import encode_event, partition_label
 from kafka_esm.errors import ConfigurationError
 
-# The first two are documented. AWS gives no name for records that became too old; this is the one in records
-# that people have received.
-Condition = Literal["RetryAttemptsExhausted", "MaximumPayloadSizeExceeded", "RecordAgeExceeded"]
+# All but the third are documented. AWS gives no name for records that became too old; this is the one in
+# records that people have received. The last two are its codes for records that do not fit their schema.
+Condition = Literal[
+    "RetryAttemptsExhausted",
+    "MaximumPayloadSizeExceeded",
+    "RecordAgeExceeded",
+    "SCHEMA_NOT_FOUND",
+    "DESERIALIZATION_ERROR",
+]
 # AWS's example for a topic names this one differently.
 _TOPIC_CONDITIONS = {"RetryAttemptsExhausted": "RetriesExhausted"}
 

@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal, TypeVar
 
-from kafka_esm.consumer.access import IAM, switched_on
+from kafka_esm.consumer.access import IAM, REGISTRY_ACCESS, switched_on
 from kafka_esm.consumer.filters import compile_patterns
 from kafka_esm.delivery.destinations import check_destination
 from kafka_esm.errors import ConfigurationError
 from kafka_esm.mappings.dynamic import is_dynamic
 from kafka_esm.mappings.intrinsics import Unresolved
 from kafka_esm.mappings.rules import Finding, findings, starts_in_future
+from kafka_esm.schemas.config import INSTALL, Attribute, SchemaRegistry, installed
 
 Value = TypeVar("Value")
 StartingPosition = Literal["TRIM_HORIZON", "LATEST", "AT_TIMESTAMP"]
@@ -31,6 +32,8 @@ DEFAULT_MAXIMUM_POLLERS = 200
 CLUSTER_ARN = re.compile(r"arn:[a-z-]+:kafka:[^:]*:[^:]*:[a-z-]+[/:](?P<name>[^/:]+).*")
 _SERVER = re.compile(r"[^\s:,/]+:\d{1,5}")
 _TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
+_GLUE = re.compile(r"arn:[a-z-]+:glue:[^:]*:[^:]*:registry/.+")
+_URL = re.compile(r"https?://[^\s/?#,]+(/[^\s?#]*)?")
 
 # They say where AWS places its pollers; nothing here depends on them.
 NETWORK_ACCESS = frozenset({"VPC_SUBNET", "VPC_SECURITY_GROUP"})
@@ -77,6 +80,7 @@ _SUPPORTED = frozenset(
         "ProvisionedPollerConfig",
         "Queues",
         "ScalingConfig",
+        "SchemaRegistryConfig",
         "SourceAccessConfigurations",
         "StartingPosition",
         "StartingPositionTimestamp",
@@ -120,6 +124,8 @@ class Mapping:
     filters: tuple[str, ...] = ()
     # How to get into the cluster: (Type, URI) of SourceAccessConfigurations.
     access: tuple[tuple[str, str], ...] = ()
+    # What checks and converts records before they are filtered and delivered.
+    schema_registry: SchemaRegistry | None = None
     # How many invocations the mapping itself allows at a time; None: it does not say.
     pollers: int | None = None
     # The cluster of MSK that is polled. Until its brokers are looked up, bootstrap_servers is empty.
@@ -183,6 +189,7 @@ def mapping_from_properties(where: str, target: Target, properties: Properties[s
         destination=destination,
         filters=_filters(where, properties),
         access=access,
+        schema_registry=_schema_registry(where, properties),
         pollers=_pollers(where, properties),
         notes=_notes(target, properties, network),
         findings=(
@@ -460,6 +467,70 @@ def _filters(where: str, properties: Properties[str, Any]) -> tuple[str, ...]:
         patterns.append(pattern)
     _checked(where, compile_patterns, [pattern for pattern in patterns if not is_dynamic(pattern)])
     return tuple(patterns)
+
+
+def _schema_registry(where: str, properties: Properties[str, Any]) -> SchemaRegistry | None:
+    config = _object(where, properties, "SchemaRegistryConfig")
+    if not config:
+        return None
+    where = f"{where}: SchemaRegistryConfig"
+    _only(where, config, "AccessConfigs", "EventRecordFormat", "SchemaRegistryURI", "SchemaValidationConfigs")
+    uri = _required(where, config, "SchemaRegistryURI")
+    if not isinstance(uri, str) or not (_URL.fullmatch(uri) or _GLUE.fullmatch(uri) or is_dynamic(uri)):
+        raise ConfigurationError(
+            f"{where}: SchemaRegistryURI is neither an http(s) address nor the ARN of a registry of Glue"
+        )
+    access = _registry_access(where, config)
+    if _GLUE.fullmatch(uri) and access:
+        raise ConfigurationError(f"{where}: AccessConfigs are not for Glue: AWS credentials are; remove them")
+    # AWS's text has no default: as the source has it is what loses nothing.
+    record_format = _known(where, "EventRecordFormat", config.get("EventRecordFormat")) or "SOURCE"
+    if record_format not in ("JSON", "SOURCE") and not is_dynamic(record_format):
+        raise ConfigurationError(f"{where}: EventRecordFormat is {record_format!r}, not JSON or SOURCE")
+    if not installed():
+        raise ConfigurationError(f"{where} needs more packages: {INSTALL}")
+    return SchemaRegistry(
+        uri,
+        "JSON" if record_format == "JSON" else "SOURCE",
+        _attributes(where, config),
+        access,
+    )
+
+
+def _attributes(where: str, config: Properties[str, Any]) -> tuple[Attribute, ...]:
+    found: list[Attribute] = []
+    for item in _list(where, config, "SchemaValidationConfigs"):
+        attribute = _known(where, "Attribute", item.get("Attribute") if isinstance(item, dict) else item)
+        if attribute == "KEY":
+            found.append("KEY")
+        elif attribute == "VALUE":
+            found.append("VALUE")
+        elif not is_dynamic(attribute):
+            raise ConfigurationError(
+                f"{where}: SchemaValidationConfigs: {item!r} is neither {{Attribute: KEY}} nor VALUE"
+            )
+    return tuple(dict.fromkeys(found))
+
+
+def _registry_access(where: str, config: Properties[str, Any]) -> tuple[tuple[str, str], ...]:
+    access: dict[str, str] = {}
+    for item in _list(where, config, "AccessConfigs"):
+        kind = _known(where, "AccessConfigs: Type", item.get("Type") if isinstance(item, dict) else item)
+        uri = _known(
+            where, f"AccessConfigs: {kind}: URI", item.get("URI") if isinstance(item, dict) else None
+        )
+        if uri == "":  # switched off, as in SourceAccessConfigurations
+            continue
+        if kind not in REGISTRY_ACCESS and not is_dynamic(kind):
+            raise ConfigurationError(
+                f"{where}: AccessConfigs: {kind!r} is not one of {', '.join(REGISTRY_ACCESS)}"
+            )
+        if not isinstance(uri, str):
+            raise ConfigurationError(f"{where}: AccessConfigs: {item!r} is not of the form {{Type, URI}}")
+        if kind in access:
+            raise ConfigurationError(f"{where}: AccessConfigs: {kind} is there twice")
+        access[kind] = uri
+    return tuple(access.items())
 
 
 def _pollers(where: str, properties: Properties[str, Any]) -> int | None:

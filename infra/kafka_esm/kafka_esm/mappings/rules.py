@@ -11,10 +11,12 @@ from kafka_esm.mappings.dynamic import is_dynamic
 _GUIDE = "https://docs.aws.amazon.com/lambda/latest/dg"
 _API = "https://docs.aws.amazon.com/lambda/latest/api"
 _SAM = "https://docs.aws.amazon.com/serverless-application-model/latest/developerguide"
+_CLOUDFORMATION = "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide"
 _DYNAMIC = "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/dynamic-references-ssm-secure-strings.html"
 
 _LONGEST_TIMEOUT_SECONDS = 14 * 60
 _MOST_SERVERS = 10
+_MOST_REGISTRY_ACCESSES = 2
 # Property -> what it says if it is not used.
 _PROVISIONED_ONLY: Mapping[str, tuple[Any, ...]] = {
     "BisectBatchOnFunctionError": (False, "false"),
@@ -22,14 +24,19 @@ _PROVISIONED_ONLY: Mapping[str, tuple[Any, ...]] = {
     "MaximumRecordAgeInSeconds": (-1, "-1"),
     "MaximumRetryAttempts": (-1, "-1"),
     "LoggingConfig": ({},),
+    "SchemaRegistryConfig": ({},),
 }
-_PROVISIONED_SOURCES = {"LoggingConfig": f"{_GUIDE}/esm-logging.html"}
+_PROVISIONED_SOURCES = {
+    "LoggingConfig": f"{_GUIDE}/esm-logging.html",
+    "SchemaRegistryConfig": f"{_GUIDE}/services-consume-kafka-events.html",
+}
 # Of API_CreateEventSourceMapping and the types that it names.
 _TOPIC = re.compile(r"[^.][a-zA-Z0-9_.-]+")
 _GROUP = re.compile(r"[ a-zA-Z0-9/*:_+=.@-]*")
 _SERVER = re.compile(
     r"(([a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])\.)*([a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9]):\d{1,5}"
 )
+_REGISTRY_URI = re.compile(r"[a-zA-Z0-9-/*:_+=.@]{1,10000}")
 _POLLER_GROUP = re.compile(r"[a-zA-Z0-9_-]{0,128}")
 _SECRET = re.compile(r"arn:aws[a-z-]*:secretsmanager:.+")
 _SELF_MANAGED_ACCESS = (
@@ -98,6 +105,7 @@ def findings(
             f"{_API}/API_SelfManagedEventSource.html",
         )
     yield from _of_access(where, properties)
+    yield from _of_registry(properties.get("SchemaRegistryConfig") or {})
     yield from _of_references(properties)
 
 
@@ -151,9 +159,35 @@ def _of_access(where: str, properties: Mapping[str, Any]) -> Iterator[Finding]:
         kind, uri = item.get("Type"), item.get("URI")
         if managed and kind in _SELF_MANAGED_ACCESS:
             yield Finding("source-access", f"{kind} is for self-managed Kafka only, not for MSK", source)
-        secret = str(kind).endswith(("_AUTH", "_CERTIFICATE")) and kind != "IAM_AUTH"
-        if secret and uri and isinstance(uri, str) and not is_dynamic(uri) and not _SECRET.fullmatch(uri):
-            yield Finding("secret-arn", f"{kind}: {uri!r} is not the ARN of a secret", source)
+        if str(kind).endswith(("_AUTH", "_CERTIFICATE")) and kind != "IAM_AUTH":
+            yield from _of_secret(kind, uri, source)
+
+
+def _of_secret(kind: Any, uri: Any, source: str) -> Iterator[Finding]:
+    if uri and isinstance(uri, str) and not is_dynamic(uri) and not _SECRET.fullmatch(uri):
+        yield Finding("secret-arn", f"{kind}: {uri!r} is not the ARN of a secret", source)
+
+
+def _of_registry(config: Mapping[str, Any]) -> Iterator[Finding]:
+    uri = config.get("SchemaRegistryURI")
+    if isinstance(uri, str) and not is_dynamic(uri) and not _REGISTRY_URI.fullmatch(uri):
+        yield Finding(
+            "schema-registry-uri",
+            "SchemaRegistryURI has other characters than letters, digits and / * : _ + = . @ -",
+            f"{_API}/API_KafkaSchemaRegistryConfig.html",
+        )
+    access = [
+        item for item in config.get("AccessConfigs") or [] if isinstance(item, dict) and item.get("URI")
+    ]
+    for item in access:
+        source = f"{_API}/API_KafkaSchemaRegistryAccessConfig.html"
+        yield from _of_secret(item.get("Type"), item["URI"], source)
+    if len(access) > _MOST_REGISTRY_ACCESSES:
+        yield Finding(
+            "schema-registry-access",
+            f"AccessConfigs has {len(access)} items; {_MOST_REGISTRY_ACCESSES} are the most",
+            f"{_CLOUDFORMATION}/aws-properties-lambda-eventsourcemapping-schemaregistryconfig.html",
+        )
 
 
 def _of_references(properties: Mapping[str, Any]) -> Iterator[Finding]:

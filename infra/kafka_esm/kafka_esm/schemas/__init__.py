@@ -1,0 +1,1 @@
+"""Schema registries: records checked against their schemas, and delivered as JSON or as they are."""
