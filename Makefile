@@ -112,7 +112,7 @@ types: $(INSTALLED)
 	@for app in functions/*/app.py; do $(BIN)/mypy $$app || exit 1; done
 
 .PHONY: lock
-lock: $(INSTALLED) ## write what is derived: both uv.lock, the layers' requirements.txt, docs/openapi.json, events/
+lock: $(INSTALLED) ## write what is derived: both uv.lock, the layers' requirements.txt, docs/openapi.json, events/, dashboards
 	@$(BIN)/uv lock
 	@python=$$($(BIN)/python -c 'from mesh.deployment.localstack import find_python; print(find_python())' 2>/dev/null) && \
 		$(BIN)/uv lock --quiet --project infra/localstack --python $$python || \
@@ -120,6 +120,7 @@ lock: $(INSTALLED) ## write what is derived: both uv.lock, the layers' requireme
 	@for group in tenant-auth users vectors; do $(call export,$$group,layers/$$(echo $$group | tr - _)); done
 	@$(BIN)/mesh openapi > docs/openapi.json
 	@$(BIN)/python -m tests.sample_events
+	@PYTHONPATH=infra/observability $(BIN)/python -m mesh_observability
 
 export = $(BIN)/uv export --quiet --frozen --only-group $(1) --no-hashes --no-annotate --no-header \
 	--no-emit-package boto3 --format requirements-txt > $(2)/requirements.txt

@@ -47,10 +47,6 @@ class Exporter(Collector):
             yield from self._converter.collect()
             yield from self._lambda.collect()
 
-    def describe(self) -> Iterator[Metric]:
-        """Yield nothing: what there is, is known once it has come."""
-        return iter(())
-
     def _read(self) -> bool:
         now = self._clock()
         try:

@@ -14,6 +14,7 @@ from mesh.deployment import build, deploy, issuer, template_parameters
 from mesh.deployment.provision import provision
 from mesh.errors import MeshError
 from mesh.kafka import kafka_access
+from mesh.observing import prometheus
 from mesh.state import Component, State, load
 
 Progress = Callable[[str], None]
@@ -30,6 +31,7 @@ class Ports:
     aws: int | None = None
     kafka: int | None = None
     qdrant: int | None = None
+    metrics: int | None = None
 
 
 def up(
@@ -40,14 +42,17 @@ def up(
     emulator: str | None = None,
     broker: str | None = None,
     embeddings: str | None = None,
+    observe: bool = False,
 ) -> State:
     """Return the state of a mesh that runs the present sources, starting and deploying what is needed.
 
     `parameters` are the template's, beside those that were given before; they are kept until it is down,
     like the emulator, the broker and who embeds. With `compose`, Kafka and Qdrant are the containers of
-    infra/compose. Whatever goes wrong while it starts, nothing half-started is left. MeshError says what it
-    was.
+    infra/compose; with `observe`, a Prometheus of this machine is started beside. Whatever goes wrong while
+    it starts, nothing half-started is left. MeshError says what it was.
     """
+    if observe:
+        prometheus.find()
     state = load()
     for component in state.crashed:
         progress(f"{component.name} has crashed; its log ended:\n{component.log_tail}")
@@ -95,6 +100,8 @@ def up(
         if state.sources != sources or state.parameters != wanted:
             state.parameters = wanted
             _deploy(state, sources, progress)
+        if observe:
+            _observe(state, progress)
         return state
     state.parameters |= parameters
     with _cleaned_up(state, progress):
@@ -104,13 +111,17 @@ def up(
             containers.start()
             state.compose = True
         _start_stores(state, ports, progress)
+        _start_metrics(state, ports.metrics)
         _deploy(state, sources, progress)
+        if observe:
+            _observe(state, progress)
     return state
 
 
 def _restartable(state: State) -> set[str]:
     """Return what comes back as it was: with its data on disk, or, as the poller, in another component."""
     found = {components.QDRANT, components.EMBEDDINGS, components.POLLER, components.SCHEDULE}
+    found |= {components.METRICS, components.PROMETHEUS}
     return found if state.broker == components.TANSU else found | {components.KAFKA}
 
 
@@ -180,11 +191,34 @@ def _start_again(state: State, component: Component) -> Component:
         return _kafka_starter(state)(_port(component))
     if component.name == components.EMBEDDINGS:
         return components.start_embeddings(_port(component))
+    if component.name == components.METRICS:
+        return components.start_metrics(_port(component), state.aws_endpoint_url)
+    if component.name == components.PROMETHEUS:
+        return components.start_prometheus(_port(component), _metrics_url(state))
     return components.start_qdrant(_port(component))
 
 
 def _port(component: Component) -> int:
     return int(component.address.rpartition(":")[2])
+
+
+def _start_metrics(state: State, port: int | None) -> None:
+    """Start what counts, before there is anything to be counted."""
+    claimed = process.claim_port(port, "--metrics-port")
+    _keep(state, partial(components.start_metrics, claimed, state.aws_endpoint_url))
+
+
+def _metrics_url(state: State) -> str:
+    return next(each.address for each in state.components if each.name == components.METRICS)
+
+
+def _observe(state: State, progress: Progress) -> None:
+    """Start a Prometheus, if there is none yet."""
+    if any(each.name == components.PROMETHEUS for each in state.components):
+        return
+    progress("Starting prometheus")
+    start = partial(components.start_prometheus, process.free_port(), _metrics_url(state))
+    components.wait_ready(_keep(state, start))
 
 
 def _start_schedule(state: State) -> Component:
