@@ -4,8 +4,8 @@ PYTHON ?= python3
 CYCLES ?= 10
 BIN := .venv/bin
 INSTALLED := .venv/.installed
-LANES := tests/integration/kafka_esm tests/apache_kafka tests/distributions tests/embeddings tests/faults tests/iam tests/localstack tests/mesh tests/sam_local
-TYPED := infra layers tests/apache_kafka tests/bench tests/distributions tests/e2e tests/embeddings tests/faults tests/mesh bootstrap.py
+LANES := tests/integration/kafka_esm tests/apache_kafka tests/distributions tests/embeddings tests/faults tests/iam tests/localstack tests/mesh tests/observe tests/sam_local
+TYPED := infra layers tests/apache_kafka tests/bench tests/distributions tests/e2e tests/embeddings tests/faults tests/mesh tests/observe bootstrap.py
 # Both processors: one worker has the mesh that the end-to-end tests share, the other the rest.
 PARALLEL := -n 2 --durations 20
 # Lanes run side by side, each with a memory of what failed: AGAIN=--last-failed runs that alone.
@@ -79,6 +79,10 @@ test-localstack-mesh: $(INSTALLED) ## LocalStack's functions by themselves, and 
 .PHONY: test-sam
 test-sam: $(INSTALLED) ## the functions by sam local, and kafka-esm's image, in containers (as root it gets itself a Docker engine)
 	$(PYTEST) tests/sam_local
+
+.PHONY: test-observe
+test-observe: $(INSTALLED) ## a real Prometheus scrapes a mesh under load: every panel has data, every alert fires
+	$(PYTEST) tests/observe
 
 ##@ Measure it
 

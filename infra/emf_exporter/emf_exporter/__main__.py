@@ -5,6 +5,7 @@ from argparse import ArgumentParser, ArgumentTypeError
 from threading import Event
 
 import boto3
+from botocore.exceptions import BotoCoreError
 from prometheus_client import CollectorRegistry, start_http_server
 
 from emf_exporter.converter import Rules
@@ -43,8 +44,11 @@ def main() -> None:
     """Serve until SIGTERM or Ctrl-C."""
     options = parser().parse_args()
     rules = Rules(frozenset(options.gauge), dict(options.label), dict(options.most))
-    logs = boto3.client("logs", endpoint_url=options.endpoint_url)
-    cloudwatch = boto3.client("cloudwatch", endpoint_url=options.endpoint_url)
+    try:
+        logs = boto3.client("logs", endpoint_url=options.endpoint_url)
+        cloudwatch = boto3.client("cloudwatch", endpoint_url=options.endpoint_url)
+    except (BotoCoreError, ValueError) as error:  # no region, or a URL that is none
+        raise SystemExit(str(error)) from None
     registry = CollectorRegistry()
     registry.register(Exporter(logs, cloudwatch, options.functions, rules, options.settle_seconds))
     stopped = Event()

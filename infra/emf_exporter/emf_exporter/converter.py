@@ -72,7 +72,7 @@ class Converter:
     def collect(self) -> Iterator[Metric]:
         """Yield the families, by name."""
         for (name, kind), series in sorted(self._families.items()):
-            family = Metric(name, f"{name.rpartition('_')[0] or name}, from functions' logs", kind)
+            family = Metric(name, "As functions write it into their logs", kind)
             for labels, each in sorted(series.items()):
                 if kind == "gauge" and self._clock() - each.set_at > self._rules.gauge_seconds:
                     continue

@@ -4,6 +4,8 @@ from collections.abc import Iterable
 
 from emf_exporter.converter import Converter, Rules
 from prometheus_client import CollectorRegistry, Metric, generate_latest
+from prometheus_client.openmetrics import exposition as openmetrics
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics_families
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
@@ -128,6 +130,17 @@ def test_given_names_that_prometheus_does_not_take_when_scraped_then_they_are_ma
         {"HTTPErrors 5xx": "Count"}, [["Function-Name"]], **{"HTTPErrors 5xx": 1, "Function-Name": 'ä\n"'}
     )
     assert scraped([line]) == {'event_mesh_http_errors_5xx_total function_name=ä\n"': 1}
+
+
+def test_given_each_kind_when_scraped_as_openmetrics_then_it_can_be_read() -> None:
+    converter = Converter(Rules())
+    units = {"UsersCreated": "Count", "RequestDuration": "Seconds", "Heat": "None"}
+    converter.add(document(units, [["service"]], service="a", UsersCreated=1, RequestDuration=1, Heat=1))
+    registry = CollectorRegistry()
+    registry.register(Exposed(converter))
+    text = openmetrics.generate_latest(registry).decode()
+    kinds = {family.name: family.type for family in openmetrics_families(text)}
+    assert {"counter", "histogram", "gauge"} == set(kinds.values())
 
 
 def test_given_half_a_document_when_scraped_then_it_is_counted_and_the_others_are_there() -> None:

@@ -13,6 +13,9 @@ import pytest
 from mesh import paths, process
 from mesh.observing.collectors import ComponentCollector, PollerCollector, QdrantCollector
 from mesh.state import Component
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.openmetrics import exposition as openmetrics
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
 AWAY = "http://127.0.0.1:1"  # nobody listens
@@ -100,9 +103,19 @@ def test_given_what_is_no_qdrant_when_asked_then_there_is_nothing(answers: dict[
 
 
 def test_given_the_poller_when_asked_then_its_metrics_are_there_as_they_are() -> None:
-    text = '# TYPE kafka_esm_retries_total counter\nkafka_esm_retries_total{topic="user.events"} 3\n'
-    with answering({"/metrics": text}) as url:
-        assert values(PollerCollector(lambda: url), "kafka_esm_retries_total") == {"user.events": 3}
+    polled, asked = CollectorRegistry(), CollectorRegistry()
+    Counter("kafka_esm_retries", "Batches", ["topic"], registry=polled).labels("user.events").inc(3)
+    Histogram("kafka_esm_batch_records", "Records", registry=polled).observe(7)
+    with answering({"/metrics": generate_latest(polled).decode()}) as url:
+        collector = PollerCollector(lambda: url)
+        asked.register(collector)
+        assert values(collector, "kafka_esm_retries_total") == {"user.events": 3}
+        assert values(collector, "kafka_esm_batch_records_sum") == {"": 7}
+        text = openmetrics.generate_latest(asked).decode()
+    assert [family.name for family in text_string_to_metric_families(text)] == [
+        "kafka_esm_retries",
+        "kafka_esm_batch_records",
+    ]
 
 
 @pytest.mark.parametrize("url", [None, AWAY])

@@ -72,7 +72,9 @@ class PollerCollector(Collector):
         """Yield its families, none while it does not answer."""
         with suppress(*_NOT_THERE):
             if url := self._url():
-                yield from list(text_string_to_metric_families(_read(f"{url}/metrics").decode()))
+                families = list(text_string_to_metric_families(_read(f"{url}/metrics").decode()))
+                # A counter's beginning comes as a gauge, of a name that OpenMetrics keeps for the former.
+                yield from (family for family in families if not family.name.endswith("_created"))
 
 
 def _listens(component: Component) -> bool:
