@@ -1,6 +1,8 @@
 # Everything runs from .venv, which the first target makes; nothing needs an activated environment.
 .DEFAULT_GOAL := help
 PYTHON ?= python3
+# Where it is set, each of the hundred processes of a gate would compile everything anew.
+unexport PYTHONDONTWRITEBYTECODE
 CYCLES ?= 10
 BIN := .venv/bin
 INSTALLED := .venv/.installed

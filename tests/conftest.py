@@ -34,14 +34,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 class _TogetherWhatShares(LoadScopeScheduling):
-    """One worker runs all tests of a folder that share something; the others go one by one to who is free.
+    """One worker runs all tests of a folder that share something; the others go file by file to who is free.
 
     By the path, as pytest-xdist 3.8 finds no xdist_group in the node ids of pytest 9.2.
     """
 
     def _split_scope(self, nodeid: str) -> str:
         place = _place(nodeid)
-        return SHARING[place] if place < len(SHARING) else nodeid
+        return SHARING[place] if place < len(SHARING) else nodeid.partition("::")[0]
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:

@@ -4,7 +4,9 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Iterator
+from copy import copy
 from functools import cache
+from types import ModuleType
 from typing import Any
 
 import boto3
@@ -18,6 +20,7 @@ from tests.unit import gateway
 from tests.unit.fakes import DynamoFaults, FakeKafka, FakeModel, FakeQdrant
 
 LAYERS = ("tenant_auth", "users", "vectors")
+_CACHE = type(cache(len))
 
 
 class Stdout(io.TextIOBase):
@@ -30,10 +33,9 @@ class Stdout(io.TextIOBase):
 class Function:
     """A function in an execution environment of its own."""
 
-    def __init__(self, name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    def __init__(self, name: str, module: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
         self.name = name
-        logging.root.manager.loggerDict.pop(name, None)  # with the state that an earlier test left in it
-        self.module = load_function(name)
+        self.module = module
         self.module.logger.registered_handler.setStream(Stdout())
         self._capsys = capsys
         self._lines: list[str] = []
@@ -73,9 +75,51 @@ def fresh_layers() -> Iterator[None]:
     sys.modules.update(imported)
 
 
-def _take_layers() -> dict[str, Any]:
+def _take_layers() -> dict[str, ModuleType]:
     names = [name for name in sys.modules if name.partition(".")[0] in LAYERS]
     return {name: sys.modules.pop(name) for name in names}
+
+
+class Loaded:
+    """A function and its layers, imported once: what a test leaves in them is undone for the next."""
+
+    def __init__(self, name: str) -> None:
+        _take_layers()
+        logging.root.manager.loggerDict.pop(name, None)  # it has the level of another environment
+        with pytest.MonkeyPatch.context() as patch:
+            for path in ("kafka.KafkaProducer", "qdrant_client.QdrantClient", "fastembed.TextEmbedding"):
+                patch.setattr(path, _as_patched_when_called(path))
+            self.module = load_function(name)
+        self._layers = _take_layers()
+        self._imported = [(vars(each), dict(vars(each))) for each in (self.module, *self._layers.values())]
+        values = [value for _, names in self._imported for value in names.values()]
+        methods = [method for value in values if isinstance(value, type) for method in vars(value).values()]
+        functions = [getattr(value, "__func__", value) for value in (*values, *methods)]
+        self._caches = [each for each in functions if isinstance(each, _CACHE)]
+
+    def anew(self) -> ModuleType:
+        """Return the function as if it had been imported now: as it was written, and with empty caches."""
+        _take_layers()
+        sys.modules.update(self._layers)
+        for names, imported in self._imported:
+            names.clear()
+            names.update(imported)
+            names.update({name: copy(value) for name, value in imported.items() if type(value) is dict})
+        for each in self._caches:
+            each.cache_clear()
+        return self.module
+
+
+def _as_patched_when_called(path: str) -> Callable[..., Any]:
+    """Return what calls whatever stands at `path` by then: a test's own fake."""
+    module, _, name = path.partition(".")
+    return lambda *arguments, **options: getattr(sys.modules[module], name)(*arguments, **options)
+
+
+@cache
+def _loaded(name: str, environment: frozenset[tuple[str, str]]) -> Loaded:
+    """Return a function as these environment variables have it: to import it takes longer than most tests."""
+    return Loaded(name)
 
 
 @pytest.fixture
@@ -90,8 +134,10 @@ def cold_start(
             monkeypatch.delenv(variable)
         for variable, value in sam.environment(name).items():
             monkeypatch.setenv(variable, value)
-        _take_layers()
-        return Function(name, capsys)
+        environment = frozenset(
+            os.environ.items() - {("PYTEST_CURRENT_TEST", os.environ["PYTEST_CURRENT_TEST"])}
+        )
+        return Function(name, _loaded(name, environment).anew(), capsys)
 
     return start
 
@@ -100,6 +146,12 @@ def cold_start(
 def _session() -> boto3.Session:
     """Return the one session of all tests: they are slow to make."""
     return boto3.Session(region_name="us-east-1")
+
+
+@cache
+def _dynamodb() -> Any:
+    """Return the client that makes the table: it, too, is slow to make."""
+    return _session().client("dynamodb")
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +168,7 @@ def aws(moto: MockAWS, monkeypatch: pytest.MonkeyPatch) -> Iterator[DynamoFaults
     moto.reset()
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", _session())
     (table,) = sam.resources("AWS::DynamoDB::Table").values()
-    boto3.client("dynamodb").create_table(
+    _dynamodb().create_table(
         TableName=sam.TABLE_NAME,
         **{name: table[name] for name in sam.TABLE_PROPERTIES},
     )

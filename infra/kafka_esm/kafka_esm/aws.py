@@ -47,13 +47,18 @@ def error_code(exc: BotoCoreError | ClientError) -> str:
 
 
 def api_client(service: str, endpoint_url: str, region: str) -> Any:
-    """Return a client for the calls made at start, which gives up soon.
+    """Return a client for the calls made at start, which gives up soon; ConfigurationError as `client`."""
+    retrying = Config(connect_timeout=5, read_timeout=20, retries={"total_max_attempts": 3})
+    return client(service, endpoint_url, region, retrying)
+
+
+def client(service: str, endpoint_url: str, region: str, config: Config) -> Any:
+    """Return a client for a service where the user says it answers.
 
     Raises:
         ConfigurationError: the endpoint is not a URL, or there are no credentials.
 
     """
-    config = Config(connect_timeout=5, read_timeout=20, retries={"total_max_attempts": 3})
     session: Any = aws_session()
     try:
         return session.client(

@@ -181,7 +181,10 @@ class Connections:
 
 
 def _hear_out(connection: Any) -> None:
-    """Let data count before the end that came with it: it may be why the broker hangs up."""
+    """Let data count before the end that came with it: it may be why the broker hangs up.
+
+    kafka-esm has the same lines: it installs without our layers, and they ship without it.
+    """
     made = connection.connection_made
 
     def listening(transport: Any) -> None:

@@ -119,7 +119,10 @@ def event_publisher() -> Publisher:
     return Publisher(partial(access_options, settings), settings.user_events_topic)
 
 
-_breaker = CircuitBreaker(fail_max=1, reset_timeout=_PAUSE_SECONDS, throw_new_error_on_trip=False)
+@cache
+def breaker() -> CircuitBreaker:
+    """Return what keeps the execution environment from asking Kafka for some seconds after a failure."""
+    return CircuitBreaker(fail_max=1, reset_timeout=_PAUSE_SECONDS, throw_new_error_on_trip=False)
 
 
 def announce(outbox: Outbox, *events: Event) -> None:
@@ -146,7 +149,7 @@ def _published(records: Sequence[Record]) -> Sequence[Exception | None]:
     """Send user events; return for each why Kafka does not have it, None if it does."""
     errors: list[UnavailableError | None] = []
     try:
-        with _breaker.calling():
+        with breaker().calling():
             for refused in event_publisher().publish_all(records):
                 said = f"Kafka did not acknowledge the record: {refused}"
                 errors.append(UnavailableError(said) if refused else None)

@@ -139,7 +139,7 @@ def test_given_kafka_failed_when_the_pause_is_over_then_it_is_asked_again(
     kafka.fails_to = "acknowledge"
     create(create_user)
     kafka.fails_to = None
-    sys.modules["users.publisher"]._breaker.reset_timeout = 0
+    sys.modules["users.publisher"].breaker().reset_timeout = 0
     create(create_user, json={**ALICE, "email": "b@x.dev"})
     assert len(kafka.records) == 1
     assert len(outbox()) == 1

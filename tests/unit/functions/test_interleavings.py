@@ -86,7 +86,7 @@ class World:
             environment["users.outbox"]._IN_FLIGHT = timedelta(0)
             environment["users.table"].OUTBOX_SHARDS = 1  # moto looks at every item for every shard
         for environment in self.with_module("users.publisher"):
-            environment["users.publisher"]._breaker.reset_timeout = 0
+            environment["users.publisher"].breaker().reset_timeout = 0
 
     def with_module(self, name: str) -> list[Environment]:
         """Return the environments of functions that import a module."""
@@ -107,7 +107,7 @@ class World:
             dynamodb.delete_item(TableName=sam.TABLE_NAME, Key={"pk": item["pk"], "sk": item["sk"]})
         self.forget_tenants()
         for environment in self.with_module("users.publisher"):
-            environment["users.publisher"]._breaker.close()
+            environment["users.publisher"].breaker().close()
         for environment in self.with_module("tenant_auth.rate_limit"):
             environment["tenant_auth.rate_limit"].rate_limiter.cache_clear()
         self.kafka.fails_to, self.qdrant.down = None, False

@@ -108,9 +108,9 @@ class Outbox:
 @pytest.fixture
 def outbox(publisher: Publisher, monkeypatch: pytest.MonkeyPatch) -> Iterator[Outbox]:
     monkeypatch.setattr(publishers, "event_publisher", lambda: publisher)
-    publishers._breaker.close()
+    publishers.breaker().close()
     yield Outbox()
-    publishers._breaker.close()
+    publishers.breaker().close()
 
 
 @pytest.fixture

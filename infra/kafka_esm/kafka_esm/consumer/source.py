@@ -175,7 +175,10 @@ def _remedy(trouble: Exception | None) -> str:
 
 
 def _hear_out(connection: Any) -> None:
-    """Let data count before the end that came with it: it may be why the broker hangs up."""
+    """Let data count before the end that came with it: it may be why the broker hangs up.
+
+    The layer `users` has the same lines: it ships to Lambda without this package.
+    """
     made = connection.connection_made
 
     def listening(transport: Any) -> None:

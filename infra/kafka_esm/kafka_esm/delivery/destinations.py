@@ -24,7 +24,7 @@ from botocore.exceptions import ClientError
 from kafka import KafkaProducer
 from kafka.net.compat import KafkaNetClient
 
-from kafka_esm.aws import aws_session, endpoint_of, error_code
+from kafka_esm import aws
 from kafka_esm.consumer.event import encode_event, partition_label
 from kafka_esm.errors import ConfigurationError
 
@@ -106,7 +106,7 @@ class Destination:
             self._write(failure)
         except ClientError as exc:
             raise DestinationError(
-                f"the failure destination {self.name} refuses the record: {error_code(exc)}"
+                f"the failure destination {self.name} refuses the record: {aws.error_code(exc)}"
             ) from None
         except Exception as exc:
             # Besides errors of their own, boto3 and kafka-python raise whatever a strange answer leads to.
@@ -181,13 +181,7 @@ def _client(service: str, endpoint_url: str, region: str) -> Any:
         # Emulators have no host name for every bucket.
         s3={"addressing_style": "path"},
     )
-    session: Any = aws_session()
-    try:
-        return session.client(
-            service, endpoint_url=endpoint_of(service, endpoint_url), region_name=region, config=config
-        )
-    except ValueError as exc:
-        raise ConfigurationError(f"--endpoint-url: {exc}") from None
+    return aws.client(service, endpoint_url, region, config)
 
 
 def _batch_document(failure: Failure) -> dict[str, Any]:

@@ -50,11 +50,12 @@ def deploy(endpoint_url: str, template: Mapping[str, Any], given: Mapping[str, s
         if "No updates are to be performed" not in message:
             raise MeshError(f"CloudFormation refuses the template: {message}") from error
     process.wait_until(lambda: not (_status(cloudformation) or "").endswith("IN_PROGRESS"), _TIMEOUT, 0.2)
-    status = _status(cloudformation)
-    if status not in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
-        raise MeshError(f"The deployment ended as {status}:\n{_failures(cloudformation)}")
     [stack] = cloudformation.describe_stacks(StackName=STACK)["Stacks"]
-    outputs = {each["OutputKey"]: each["OutputValue"] for each in stack["Outputs"]}
+    status, outputs = stack["StackStatus"], stack.get("Outputs")
+    # LocalStack calls an update complete that has failed: then there are no outputs.
+    if status not in ("CREATE_COMPLETE", "UPDATE_COMPLETE") or not outputs:
+        raise MeshError(f"The deployment ended as {status}:\n{_failures(cloudformation)}")
+    outputs = {each["OutputKey"]: each["OutputValue"] for each in outputs}
     values = template_parameters.resolved(given)
     _remove_uploads(endpoint_url)
     ministack.complete(endpoint_url, outputs["ApiId"], values)
