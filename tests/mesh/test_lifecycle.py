@@ -111,12 +111,13 @@ def test_a_damaged_state_is_named(own: Mesh) -> None:
     (own.home / "state.json").unlink()
 
 
-def test_a_running_mesh_is_not_moved_in_silence(mesh: Mesh) -> None:
-    address = mesh.component("kafka")["address"]
+@pytest.mark.parametrize("name", ["kafka", "metrics"])
+def test_a_running_mesh_is_not_moved_in_silence(mesh: Mesh, name: str) -> None:
+    address = mesh.component(name)["address"]
 
-    output = mesh.run("up", "--kafka-port", "1", code=2)
+    output = mesh.run("up", f"--{name}-port", "1", code=2)
 
-    assert f"kafka runs at {address} already" in output
+    assert f"{name} runs at {address} already" in output
 
 
 def test_without_a_mesh_every_command_says_so(own: Mesh) -> None:

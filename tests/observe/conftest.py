@@ -1,9 +1,8 @@
 """One mesh, and the Prometheus of this machine that `mesh up --observe` starts for it."""
 
-import math
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
 import pytest
@@ -18,6 +17,13 @@ __all__ = ["_emulator"]
 LISTS = ("ListRatePerSecond=1", "ListBurst=2")  # so that somebody is throttled
 
 
+class Line(NamedTuple):
+    """One line of a panel: its labels, and its points, by time."""
+
+    labels: dict[str, str]
+    points: list[tuple[float, float]]
+
+
 class Prometheus:
     """What Prometheus' API says."""
 
@@ -28,10 +34,14 @@ class Prometheus:
         """Return the values of a query at this moment."""
         return [float(each["value"][1]) for each in self._ask("query", query=query)["result"]]
 
-    def has(self, query: str, start: float, end: float) -> bool:
-        """Return whether a panel over that time would have a line for the query."""
+    def lines(self, query: str, start: float, end: float) -> list[Line]:
+        """Return what a panel over that time would draw of the query."""
         found = self._ask("query_range", query=query, start=start, end=end, step=5)["result"]
-        return any(not math.isnan(float(value)) for line in found for _, value in line["values"])
+        lines = [
+            Line(each["metric"], [(at, float(value)) for at, value in each["values"] if value != "NaN"])
+            for each in found
+        ]
+        return [line for line in lines if line.points]
 
     def firing(self) -> set[str]:
         """Return the names of the alerts that fire."""

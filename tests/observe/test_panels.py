@@ -1,7 +1,12 @@
-"""Every panel shows something, of a mesh in which all that can be counted happens."""
+"""Every panel shows something, of a mesh in which all that can be counted happens.
 
+OBSERVE_PICTURES=docs/images make test-observe draws them there, as docs/observability.md shows them.
+"""
+
+import os
 import time
 from contextlib import ExitStack
+from pathlib import Path
 from uuid import uuid4
 
 import httpx
@@ -13,8 +18,11 @@ from mesh_observability.panels import DASHBOARDS
 
 from tests.e2e.mesh_command import Mesh
 from tests.observe.conftest import Prometheus
+from tests.observe.pictures import draw
 
 SECONDS = 180
+_DRAWN_SECONDS = 120
+PICTURES = os.environ.get("OBSERVE_PICTURES")
 MOST_MEGABYTES = 60
 QUERIES = {
     f"{page.uid}: {panel.title}: {query.legend}": query.promql
@@ -61,10 +69,14 @@ def shown(mesh: Mesh, prometheus: Prometheus) -> dict[str, bool]:
         def all_are_shown() -> bool:
             everything.round()
             now = time.time()
-            found.update({name: prometheus.has(query, started, now) for name, query in QUERIES.items()})
-            return all(found.values())
+            found.update(
+                {name: bool(prometheus.lines(query, started, now)) for name, query in QUERIES.items()}
+            )
+            return all(found.values()) and now > started + (_DRAWN_SECONDS if PICTURES else 0)
 
         wait_until(all_are_shown, SECONDS, interval=2)
+    if PICTURES:
+        draw(prometheus, started, time.time(), Path(PICTURES))
     return found
 
 

@@ -74,7 +74,7 @@ def _by_tenant(metric: str, more: str = "") -> str:
 MESH = Dashboard(
     "event-mesh",
     "Event Mesh",
-    "Is anything lost, slow, behind or refused? From left to right, the way of an event.",
+    "Is anything lost, slow, behind or refused? Down the page, the way of an event.",
     (
         Panel(
             "Requests",

@@ -96,6 +96,7 @@ def up(
         if state.components[0].pid is None:  # a Kafka elsewhere may have another password now
             state.kafka_secrets |= kafka_access.publish(state)
         _restart_crashed(state, progress)
+        _start_metrics(state, ports.metrics)
         wanted = {**state.parameters, **parameters}
         if state.sources != sources or state.parameters != wanted:
             state.parameters = wanted
@@ -151,11 +152,16 @@ def _kafka_starter(state: State) -> Callable[[int], Component]:
 def _refuse_changes(state: State, ports: Ports) -> None:
     """MeshError if a component of the running mesh is asked to be somewhere else."""
     stores = _stores(state, ports)
-    for (name, variable, _, port), component in zip(stores, state.components, strict=False):
-        given = os.environ.get(variable, component.address).rstrip("/")
-        if given != component.address or (port and not component.address.endswith(f":{port}")):
+    asked = [
+        (component, os.environ.get(variable), port)
+        for (_, variable, _, port), component in zip(stores, state.components, strict=False)
+    ]
+    asked += [(each, None, ports.metrics) for each in state.components if each.name == components.METRICS]
+    for component, given, port in asked:
+        moved = (given or component.address).rstrip("/") != component.address
+        if moved or (port and not component.address.endswith(f":{port}")):
             raise MeshError(
-                f"{name} runs at {component.address} already. To move it: mesh down, then mesh up."
+                f"{component.name} runs at {component.address} already. To move it: mesh down, then mesh up."
             )
 
 
@@ -203,7 +209,9 @@ def _port(component: Component) -> int:
 
 
 def _start_metrics(state: State, port: int | None) -> None:
-    """Start what counts, before there is anything to be counted."""
+    """Start what counts, before there is anything to be counted; a mesh of an older version has none."""
+    if any(each.name == components.METRICS for each in state.components):
+        return
     claimed = process.claim_port(port, "--metrics-port")
     _keep(state, partial(components.start_metrics, claimed, state.aws_endpoint_url))
 
