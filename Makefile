@@ -123,7 +123,7 @@ lock: $(INSTALLED) ## write what is derived: both uv.lock, the layers' requireme
 	@python=$$($(BIN)/python -c 'from mesh.deployment.localstack import find_python; print(find_python())' 2>/dev/null) && \
 		$(BIN)/uv lock --quiet --project infra/localstack --python $$python || \
 		echo "No Python 3.12 or 3.13 here: infra/localstack/uv.lock stays as it is."
-	@for group in tenant-auth users vectors; do $(call export,$$group,layers/$$(echo $$group | tr - _)); done
+	@for group in tenant-auth tracing users vectors; do $(call export,$$group,layers/$$(echo $$group | tr - _)); done
 	@$(BIN)/mesh openapi > docs/openapi.json
 	@$(BIN)/python -m tests.sample_events
 	@PYTHONPATH=infra/observability $(BIN)/python -m mesh_observability

@@ -13,6 +13,7 @@ from tenant_auth.dynamodb import tenant_dynamodb
 from tenant_auth.parameters import IdempotencyKey
 from tenant_auth.preconditions import etag
 from tenant_auth.problems import answer, responses
+from tracing.handler import traced
 from users.errors import EmailTakenError, ErasedError, InProgressError, KeyReusedError, UnavailableError
 from users.idempotency import IdempotentRequests
 from users.model import NewUser, User
@@ -70,6 +71,7 @@ def create_user(
 
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics(capture_cold_start_metric=True)
+@traced
 def lambda_handler(event: Any, context: LambdaContext) -> dict[str, Any]:
     """Answer an API Gateway proxy event."""
     return serve(app, event, context)

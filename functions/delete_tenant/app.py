@@ -7,6 +7,7 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel, ConfigDict, StringConstraints
+from tracing.handler import traced
 from users.errors import NotFoundError, UnavailableError
 from users.events import TENANT
 from users.operator.client import dynamodb
@@ -48,6 +49,7 @@ class Answer(BaseModel):
 
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics(capture_cold_start_metric=True)
+@traced
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Erase the users, wait until the index knows it, then remove what is left; as far as there is time.
 

@@ -11,6 +11,7 @@ from tenant_auth.dynamodb import tenant_dynamodb
 from tenant_auth.parameters import Id
 from tenant_auth.preconditions import ExpectedVersions
 from tenant_auth.problems import answer, responses
+from tracing.handler import traced
 from users.errors import NotFoundError, UnavailableError, VersionMismatchError
 from users.outbox import Outbox
 from users.publisher import announce
@@ -45,6 +46,7 @@ def delete_user(caller: CurrentCaller, id: Id, expected: ExpectedVersions, reque
 
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics(capture_cold_start_metric=True)
+@traced
 def lambda_handler(event: Any, context: LambdaContext) -> dict[str, Any]:
     """Answer an API Gateway proxy event."""
     return serve(app, event, context)

@@ -9,6 +9,7 @@ import boto3
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
+from tracing.handler import traced
 from users import dead_letters, order
 from users.attempts import TIMEOUTS, Attempts
 from users.dead_letters import Poison
@@ -17,6 +18,7 @@ from users.invocation import batch, is_warm_up
 from users.order import Good, who
 from users.received import Received
 from users.settings import StoreSettings
+from users.spans import processing
 from vectors.embedding import open_embedder
 from vectors.errors import UnavailableError
 from vectors.index import Change, Entry, Marker, user_index
@@ -30,6 +32,7 @@ metrics = Metrics()
 
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics(capture_cold_start_metric=True)
+@traced
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> None:
     """Bring the index up to a batch, then send its poison to the dead-letter topic.
 
@@ -39,13 +42,19 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> None:
     if is_warm_up(event):
         metrics.add_metric("WarmUps", MetricUnit.Count, 1)
         return
-    good, poison = sorted_out(batch(event))
+    records = batch(event)
+    with processing(records):
+        process(records, context.get_remaining_time_in_millis)
+
+
+def process(records: Sequence[Received], millis_left: Callable[[], int]) -> None:
+    """Bring the index up to records, and send away those that are poison."""
+    good, poison = sorted_out(records)
     unindexed: list[Poison] = []
     if good:
         # Before the batch counts as begun: what fails here is no record's fault.
         open_embedder()
         user_index()
-        millis_left = context.get_remaining_time_in_millis
         unindexed = attempts().process(
             good, partial(index, millis_left=millis_left), millis_left, UnavailableError
         )

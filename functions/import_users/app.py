@@ -15,6 +15,7 @@ from tenant_auth.dynamodb import tenant_dynamodb
 from tenant_auth.entries import NDJSON, EntriesError, NotJson, NotJsonError, entries
 from tenant_auth.parameters import IdempotencyKey
 from tenant_auth.problems import FieldError, answer, field_errors, responses
+from tracing.handler import traced
 from users.errors import EmailTakenError, ErasedError, UnavailableError
 from users.model import NewUser, User
 from users.outbox import Outbox
@@ -135,6 +136,7 @@ def _outcome(result: Changed | EmailTakenError | ErasedError | UnavailableError)
 
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics(capture_cold_start_metric=True)
+@traced
 def lambda_handler(event: Any, context: LambdaContext) -> dict[str, Any]:
     """Answer an API Gateway proxy event."""
     return serve(app, event, context)

@@ -12,6 +12,7 @@ from tenant_auth.caller import CurrentCaller
 from tenant_auth.dynamodb import tenant_dynamodb
 from tenant_auth.parameters import AS_INTEGER
 from tenant_auth.problems import answer, responses
+from tracing.handler import traced
 from users.errors import InvalidCursorError, UnavailableError
 from users.model import User, unique_email
 from users.settings import StoreSettings
@@ -80,6 +81,7 @@ def list_users(
 
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics(capture_cold_start_metric=True)
+@traced
 def lambda_handler(event: Any, context: LambdaContext) -> dict[str, Any]:
     """Answer an API Gateway proxy event."""
     return serve(app, event, context)

@@ -9,6 +9,7 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel, ConfigDict
+from tracing.handler import traced
 from users import cursor as cursors
 from users.errors import NotFoundError, UnavailableError
 from users.events import LAST_VERSION, user_deleted, user_updated
@@ -58,6 +59,7 @@ class Page(NamedTuple):
 
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics(capture_cold_start_metric=True)
+@traced
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Publish page by page, as long as there is time; `next` is the event that goes on, null at the end.
 

@@ -8,6 +8,7 @@ import boto3
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
+from tracing.handler import traced
 from users import table
 from users.errors import UnavailableError
 from users.events import HEARTBEAT
@@ -29,6 +30,7 @@ def event_outbox() -> Outbox:
 
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics(capture_cold_start_metric=True)
+@traced
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> None:
     """Relay page by page, as long as there is time and Kafka takes any.
 

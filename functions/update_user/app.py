@@ -12,6 +12,7 @@ from tenant_auth.dynamodb import tenant_dynamodb
 from tenant_auth.parameters import Id
 from tenant_auth.preconditions import ExpectedVersions, etag
 from tenant_auth.problems import answer, responses
+from tracing.handler import traced
 from users.errors import EmailTakenError, NotFoundError, UnavailableError, VersionMismatchError
 from users.model import User, UserPatch
 from users.outbox import Outbox
@@ -62,6 +63,7 @@ def update_user(
 
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics(capture_cold_start_metric=True)
+@traced
 def lambda_handler(event: Any, context: LambdaContext) -> dict[str, Any]:
     """Answer an API Gateway proxy event."""
     return serve(app, event, context)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from mesh import paths
 
-LAYERS = frozenset({"tenant_auth", "users", "vectors"})
+LAYERS = frozenset({"tenant_auth", "tracing", "users", "vectors"})
 
 
 def modules() -> dict[str, Path]:

@@ -93,6 +93,6 @@ def test_make_help_has_every_target_that_says_what_it_does_in_a_group() -> None:
     assert re.findall(r"^\S.*", shown, re.MULTILINE) == re.findall(r"^##@ (.*)", makefile, re.MULTILINE)
 
 
-@pytest.mark.parametrize("package", ["tenant_auth", "users", "vectors"])
+@pytest.mark.parametrize("package", ["tenant_auth", "tracing", "users", "vectors"])
 def test_a_layer_says_that_it_is_typed(package: str) -> None:
     assert (paths.ROOT / "layers" / package / package / "py.typed").exists()

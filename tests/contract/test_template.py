@@ -41,6 +41,7 @@ SETTINGS_OF: dict[str, type[BaseModel]] = {
 GIVEN_ADDRESSES = ["create_user", "import_users", "update_user"]  # users.model asks which it may take
 REQUIREMENTS = {
     "tenant-auth": "layers/tenant_auth",
+    "tracing": "layers/tracing",
     "users": "layers/users",
     "vectors": "layers/vectors",
 }
@@ -56,7 +57,12 @@ PRODUCERS = {  # of events, by their prefix in the template
     "DeleteUser": "delete_user",
 }
 READERS = {"GetUser": "get_user", "ListUsers": "list_users", "Search": "search"}
-LAYERS = {"TenantAuthLayer": "tenant_auth", "UsersLayer": "users", "VectorsLayer": "vectors"}
+LAYERS = {
+    "TenantAuthLayer": "tenant_auth",
+    "TracingLayer": "tracing",
+    "UsersLayer": "users",
+    "VectorsLayer": "vectors",
+}
 ImportedBy = Callable[[str], frozenset[str]]
 
 
@@ -111,7 +117,7 @@ def test_a_function_gets_exactly_the_variables_that_its_layers_read(
     }
     if function in GIVEN_ADDRESSES:
         read |= {name.upper() for name in AddressSettings.model_fields}
-    given = {name for name in sam.environment(function) if not name.startswith("POWERTOOLS_")}
+    given = {name for name in sam.environment(function) if not name.startswith(("POWERTOOLS_", "OTEL_"))}
     assert given == read
 
 

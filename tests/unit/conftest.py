@@ -19,7 +19,7 @@ from tests import sam
 from tests.unit import gateway
 from tests.unit.fakes import DynamoFaults, FakeKafka, FakeModel, FakeQdrant
 
-LAYERS = ("tenant_auth", "users", "vectors")
+LAYERS = ("tenant_auth", "tracing", "users", "vectors")
 _CACHE = type(cache(len))
 
 
@@ -117,7 +117,7 @@ def _as_patched_when_called(path: str) -> Callable[..., Any]:
 
 
 @cache
-def _loaded(name: str, environment: frozenset[tuple[str, str]]) -> Loaded:
+def loaded(name: str, environment: frozenset[tuple[str, str]]) -> Loaded:
     """Return a function as these environment variables have it: to import it takes longer than most tests."""
     return Loaded(name)
 
@@ -137,7 +137,7 @@ def cold_start(
         environment = frozenset(
             os.environ.items() - {("PYTEST_CURRENT_TEST", os.environ["PYTEST_CURRENT_TEST"])}
         )
-        return Function(name, _loaded(name, environment).anew(), capsys)
+        return Function(name, loaded(name, environment).anew(), capsys)
 
     return start
 

@@ -9,7 +9,9 @@ from aws_lambda_powertools.metrics import MetricUnit
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
-from starlette.datastructures import MutableHeaders
+from fastapi.telemetry import TelemetryConfig
+from opentelemetry.trace import Span
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 from starlette.types import Message, Receive, Scope, Send
@@ -23,8 +25,12 @@ from tenant_auth.identity import AuthenticationError, KeysUnavailableError
 from tenant_auth.preconditions import MalformedTagsError
 from tenant_auth.problems import Handler, answer, http_error, problem, responses, validation_error
 from tenant_auth.rate_limit import TooManyAtOnceError, rate_limiter
+from tenant_auth.spans import describe, log_fields, response_fields, server_span
 
 _RATE_LIMIT_FIELDS = "tenant_auth.rate_limit_fields"  # where a request's scope has what its answer says
+
+# FastAPI would make spans of its own as soon as there is a tracer, with the query in them: it is private.
+_NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
 
 _logger = Logger()
 _metrics = Metrics()
@@ -81,19 +87,24 @@ class _Boundary:
         self._methods = app.state.elsewhere.union(*(route.allowed for route in routes))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        started = time.perf_counter()
         request_id = scope[gateway.REQUEST_ID]
+        with server_span(Headers(scope=scope), request_id) as span:
+            _logger.append_keys(request_id=request_id, **log_fields(span))
+            await self._answer(scope, receive, send, span)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send, span: Span) -> None:
+        started = time.perf_counter()
         status = 0
-        _logger.append_keys(request_id=request_id)
 
         async def send_complete(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
-                headers["X-Request-Id"] = request_id
+                headers["X-Request-Id"] = scope[gateway.REQUEST_ID]
                 headers["Cache-Control"] = "no-store"  # most have a person in them
                 headers.update(scope.get(_RATE_LIMIT_FIELDS, {}))
+                headers.update(response_fields(span))
             elif scope["method"] == "HEAD":
                 message["body"] = b""
             await send(message)
@@ -110,6 +121,7 @@ class _Boundary:
         _metrics.add_metric("RequestDuration", MetricUnit.Milliseconds, duration_ms)
         _metrics.add_metadata("status", status)  # no dimension, which would be a metric more for each
         route = getattr(scope.get("route"), "path", None)  # never the path itself: a query is private
+        describe(span, scope["method"], route, status)
         _logger.info("request", method=scope["method"], route=route, status=status, duration_ms=duration_ms)
 
 
@@ -130,6 +142,7 @@ def create_app(
         openapi_url=None,
         redirect_slashes=False,
         strict_content_type=False,
+        telemetry=_NO_TELEMETRY,
         responses=responses(500),
         exception_handlers={
             AuthenticationError: answer(401),

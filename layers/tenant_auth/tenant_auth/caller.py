@@ -6,6 +6,7 @@ from typing import Annotated
 from aws_lambda_powertools import Logger, Metrics
 from fastapi import Depends, Request, Security
 from fastapi.security import HTTPBearer
+from opentelemetry.trace import get_current_span
 
 from tenant_auth.identity import TENANT, AuthenticationError, Caller
 from tenant_auth.settings import settings
@@ -68,13 +69,14 @@ _bearer = HTTPBearer(
 
 
 def current_caller(request: Request, _documented: Annotated[object, Security(_bearer)] = None) -> Caller:
-    """Return the caller of `request`, verified once; from here on, log lines and metrics have the tenant."""
+    """Return the caller of `request`, verified once; log, metrics and span have its tenant from here on."""
     caller: Caller | None = getattr(request.state, "caller", None)
     if caller is None:
         caller = authenticate(request.headers.get("authorization"))
         request.state.caller = caller
         _logger.append_keys(tenant=caller.tenant_id)
         _metrics.add_metadata("tenant", caller.tenant_id)  # no dimension: tenants do not end
+        get_current_span().set_attribute("event_mesh.tenant", caller.tenant_id)
     return caller
 
 

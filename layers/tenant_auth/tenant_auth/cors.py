@@ -10,7 +10,15 @@ from starlette.types import ASGIApp
 from tenant_auth.problems import problem
 from tenant_auth.settings import CorsSettings
 
-_EXPOSED = ("ETag", "Location", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-Id")
+_EXPOSED = (
+    "ETag",
+    "Location",
+    "RateLimit",
+    "RateLimit-Policy",
+    "Retry-After",
+    "traceresponse",
+    "X-Request-Id",
+)
 
 
 def with_cors(app: ASGIApp, methods: Iterable[str]) -> ASGIApp:

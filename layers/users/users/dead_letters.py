@@ -6,6 +6,7 @@ from functools import cache, partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from aws_lambda_powertools import Logger
+from opentelemetry.trace import get_current_span
 
 from users.errors import UnavailableError
 from users.events import PoisonRecordError, Record
@@ -35,6 +36,8 @@ def send(poison: Sequence[Poison]) -> None:
 
     What was there already comes a second time when the batch is delivered again, with the same place.
     """
+    if poison:
+        get_current_span().set_attribute("event_mesh.dead_letters", sorted({e.reason for _, e in poison}))
     for start in range(0, len(poison), _SENT_AT_ONCE):
         together = poison[start : start + _SENT_AT_ONCE]
         letters = [dead_letter(each) for each in together]

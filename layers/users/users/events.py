@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Annotated, Any, NamedTuple
 from uuid import uuid4
 
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from pydantic import (
     BaseModel,
     BeforeValidator,
@@ -37,6 +38,7 @@ _SPEC_VERSION = "1.0"
 _CONTEXT = "ce_"  # how the names of all CloudEvents attributes start
 TENANT = r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}"
 _KEY = re.compile(rf"{TENANT}:[1-9][0-9]*".encode())
+_trace_context = TraceContextTextMapPropagator()
 _TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 
 
@@ -153,6 +155,9 @@ def _record(event_type: str, value: UserEvent, traceparent: str | None) -> Recor
         "ce_tenantid": value.tenant_id,
         "content-type": "application/json",
     }
+    traced: dict[str, str] = {}
+    _trace_context.inject(traced)  # the span that makes the event, if there is one, not the client's
+    traceparent = traced.get("traceparent", traceparent)
     if traceparent is not None and _TRACEPARENT.fullmatch(traceparent):
         headers["traceparent"] = traceparent
     return Record(

@@ -9,6 +9,7 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from kafka import KafkaProducer
 from kafka.errors import KafkaError
+from opentelemetry.trace import StatusCode
 from pybreaker import CircuitBreaker, CircuitBreakerError
 
 from users.errors import UnavailableError
@@ -16,6 +17,7 @@ from users.events import Record
 from users.kafka_client import Connections, access_options
 from users.outbox import Event, Outbox
 from users.settings import UserEventsSettings
+from users.spans import sending
 
 _CONNECT_MS = 1_000  # to find the brokers, and again to learn of the topic
 _DELIVERY_MS = 2_000
@@ -50,6 +52,15 @@ class Publisher:
 
         A record without an acknowledgement may be in the topic all the same.
         """
+        with sending(self._topic, records) as spans:
+            errors = self._publish_all(records)
+            for span, error in zip(spans, errors, strict=True):
+                if error:
+                    span.set_status(StatusCode.ERROR)
+                    span.set_attribute("error.type", type(error).__name__)
+        return errors
+
+    def _publish_all(self, records: Sequence[Record]) -> list[KafkaError | None]:
         sent: list[Any] = []
         failed: KafkaError | None = None
         try:

@@ -30,6 +30,7 @@ from vectors.errors import UnavailableError
 from vectors.pages import Page, Pages
 from vectors.ranking import Search, sent
 from vectors.settings import WORDS_WEIGHT, settings
+from vectors.spans import asking_qdrant
 from vectors.text.terms import terms_of
 
 _NAMESPACE = uuid5(NAMESPACE_URL, "event-mesh/user_embeddings")
@@ -95,9 +96,10 @@ class UserIndex:
         """
         by_point = {str(point_id(*who)): who for who in users}
         try:
-            points = self._client.retrieve(
-                self._collection, list(by_point), with_payload=[_VERSION_FIELD, DELETED_FROM_FIELD]
-            )
+            with asking_qdrant("retrieve", self._collection, len(by_point)):
+                points = self._client.retrieve(
+                    self._collection, list(by_point), with_payload=[_VERSION_FIELD, DELETED_FROM_FIELD]
+                )
         except FAILURES as error:
             raise _failed(error, "Qdrant did not tell the stored versions.") from error
         return {by_point[str(point.id)]: _stored(point) for point in points}
@@ -123,7 +125,8 @@ class UserIndex:
 
     def _put(self, changes: Sequence[Change]) -> None:
         points = [_point(change) for change in changes]
-        self._client.upsert(self._collection, points, wait=True, update_filter=_older_than(changes))
+        with asking_qdrant("upsert", self._collection, len(points)):
+            self._client.upsert(self._collection, points, wait=True, update_filter=_older_than(changes))
 
     def remove_markers(self, older_than_ms: int) -> int:
         """Remove what was deleted before a time (ms since 1970), of all tenants; return how many there were.
@@ -198,7 +201,8 @@ class UserIndex:
         """
         try:
             pages = Pages(self._client, self._collection, tenant_id, search, vector, self._words_weight)
-            return pages.page(limit, cursor)
+            with asking_qdrant("query", self._collection):
+                return pages.page(limit, cursor)
         except FAILURES as error:
             raise _failed(error, "Qdrant did not answer the search.") from error
 

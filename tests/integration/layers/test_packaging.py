@@ -113,7 +113,7 @@ def test_signed_tokens_are_verified(runtime: Path, function: str, method: str, p
     admitted.problem(503)
 
 
-@pytest.mark.parametrize("layer", ["TenantAuthLayer", "UsersLayer", "VectorsLayer"])
+@pytest.mark.parametrize("layer", ["TenantAuthLayer", "TracingLayer", "UsersLayer", "VectorsLayer"])
 def test_a_layer_has_its_bytecode_whatever_the_times_of_its_sources(built: None, layer: str) -> None:
     """A zip changes those times, and Lambda's folders cannot be written to: each start would compile anew."""
     root = paths.BUILD / layer / "python"

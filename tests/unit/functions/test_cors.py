@@ -13,7 +13,15 @@ __all__ = ["any_endpoint"]
 
 PAGE = "https://app.example"
 OTHERS = ["https://evil.example", "null", "https://app.example.evil", "http://app.example", "", "*"]
-EXPOSED = {"ETag", "Location", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-Id"}
+EXPOSED = {
+    "ETag",
+    "Location",
+    "RateLimit",
+    "RateLimit-Policy",
+    "Retry-After",
+    "traceresponse",
+    "X-Request-Id",
+}
 ALLOW_ORIGIN = "access-control-allow-origin"
 
 

@@ -11,6 +11,7 @@ from users import outbox, table
 from users.errors import EmailTakenError, ErasedError, NotFoundError, UnavailableError
 from users.events import user_created, user_deleted, user_updated
 from users.model import NewUser, User, UserPatch, new_users, unique_email
+from users.spans import creating
 from users.store import items
 from users.store.reading import UserReader
 from users.store.transaction import FAILED, Patience, Transactions, answering
@@ -47,7 +48,7 @@ class UserStore(UserReader):
     """The users of every tenant, to be read and to be changed.
 
     All methods raise UnavailableError if others write the same items for longer than two seconds.
-    `traceparent` is the request's, for the event.
+    `traceparent` is the request's, for the event where nothing is traced.
     """
 
     def __init__(self, client: DynamoDBClient, table_name: str) -> None:
@@ -122,11 +123,12 @@ class UserStore(UserReader):
                     return Changed(seen, None)
                 now = datetime.now(UTC)
                 user = patched.model_copy(update={"version": seen.version + 1, "updated_at": now})
-                event = outbox.Event(tenant_id, user_updated(user, traceparent))
-                writes = [items.replace(user, seen), items.put_new(outbox.item(event, now))]
-                if unique_email(user.email) != unique_email(seen.email):
-                    writes += [items.put_new(items.address_item(user)), items.remove_address(seen)]
-                refusals = self._transactions.commit(event.id, writes, patience)
+                with creating():
+                    event = outbox.Event(tenant_id, user_updated(user, traceparent))
+                    writes = [items.replace(user, seen), items.put_new(outbox.item(event, now))]
+                    if unique_email(user.email) != unique_email(seen.email):
+                        writes += [items.put_new(items.address_item(user)), items.remove_address(seen)]
+                    refusals = self._transactions.commit(event.id, writes, patience)
                 if not refusals:
                     return Changed(user, event)
                 if refusals[0] != FAILED and FAILED in refusals[2:3]:
@@ -149,12 +151,13 @@ class UserStore(UserReader):
         with answering("erase the user"):
             while True:
                 seen = self._user(tenant_id, user_id, expected)
-                deleted = user_deleted(tenant_id, user_id, seen.version + 1, traceparent)
-                event = outbox.Event(tenant_id, deleted)
-                stored = items.put_new(outbox.item(event, datetime.now(UTC)))
-                writes = [items.remove(seen), stored, items.remove_address(seen)]
-                if not self._transactions.commit(event.id, writes, patience):
-                    return event
+                with creating():
+                    deleted = user_deleted(tenant_id, user_id, seen.version + 1, traceparent)
+                    event = outbox.Event(tenant_id, deleted)
+                    stored = items.put_new(outbox.item(event, datetime.now(UTC)))
+                    writes = [items.remove(seen), stored, items.remove_address(seen)]
+                    if not self._transactions.commit(event.id, writes, patience):
+                        return event
                 patience.wait()
 
     def _register(self, tenant_id: str) -> None:
@@ -176,16 +179,17 @@ class UserStore(UserReader):
         patience = Patience()
         while wanted:
             users = new_users(tenant_id, [each.new for each in wanted])
-            events = [outbox.Event(tenant_id, user_created(user, traceparent)) for user in users]
-            created = list(zip(wanted, users, events, strict=True))
-            unique = [(each, item) for each, user, _ in created for item in _unique_items(each, user)]
-            others = [
-                item
-                for _, user, event in created
-                for item in (items.user_item(user), outbox.item(event, user.created_at))
-            ]
-            writes = [items.put_new(item) for item in [*(item for _, item in unique), *others]]
-            refusals = self._transactions.commit(events[0].id, writes, patience)
+            with creating(len(users)):
+                events = [outbox.Event(tenant_id, user_created(user, traceparent)) for user in users]
+                created = list(zip(wanted, users, events, strict=True))
+                unique = [(each, item) for each, user, _ in created for item in _unique_items(each, user)]
+                others = [
+                    item
+                    for _, user, event in created
+                    for item in (items.user_item(user), outbox.item(event, user.created_at))
+                ]
+                writes = [items.put_new(item) for item in [*(item for _, item in unique), *others]]
+                refusals = self._transactions.commit(events[0].id, writes, patience)
             if not refusals:
                 outcomes |= {each.place: Changed(user, event) for each, user, event in created}
                 return

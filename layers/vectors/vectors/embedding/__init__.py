@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from vectors.embedding.vector import Refused, Vector
 from vectors.errors import QueryRefusedError
 from vectors.settings import settings
+from vectors.spans import embedding_texts
 
 
 def embed_query(text: str) -> Vector:
@@ -49,10 +50,12 @@ def _embed(
     texts: Sequence[str], prefix: str, input_type: str, millis_left: Callable[[], int] | None
 ) -> list[Vector | Refused]:
     prefixed = [f"{prefix} {text}" for text in texts] if prefix else texts
-    if settings().embedding_provider == "local":
-        from vectors.embedding import local
+    chosen = settings()
+    with embedding_texts(chosen.embedding_provider, chosen.embedding_model, len(texts)):
+        if chosen.embedding_provider == "local":
+            from vectors.embedding import local
 
-        return list(local.embed(prefixed))
-    from vectors.embedding.openai import embed as openai
+            return list(local.embed(prefixed))
+        from vectors.embedding.openai import embed as openai
 
-    return openai.embed(prefixed, input_type, millis_left)
+        return openai.embed(prefixed, input_type, millis_left)

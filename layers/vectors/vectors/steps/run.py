@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
+from vectors.spans import taking_step
 from vectors.steps.embedding import embedding
-from vectors.steps.step import Failed, MillisLeft, Person, Step
+from vectors.steps.step import Addition, Failed, MillisLeft, Person, Step
 from vectors.steps.topics import topics
 
 STEPS: tuple[Step, ...] = (embedding, topics)
@@ -21,7 +22,10 @@ def run(
     for step in steps:
         places = [place for place, each in enumerate(outcomes) if isinstance(each, Person)]
         batch = [each for each in outcomes if isinstance(each, Person)]
-        added = step(batch, millis_left) if batch else []
+        added: Sequence[Addition | Failed] = []
+        if batch:
+            with taking_step(_name(step), len(batch)):
+                added = step(batch, millis_left)
         if len(added) != len(batch):
             raise ValueError(f"Step {_name(step)} has {len(added)} outcomes for {len(batch)} people.")
         for place, person, addition in zip(places, batch, added, strict=True):

@@ -1,0 +1,124 @@
+"""The spans of an invocation, kept until its end and sent then: after it, Lambda stops the process.
+
+OpenTelemetry's own processors do not fit. One sends each span by itself; the other sends from a thread, which
+stands still between two invocations, and waits for a silent endpoint as long as the endpoint likes.
+"""
+
+import logging
+import os
+import time
+from collections.abc import Callable, Sequence
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+from opentelemetry import trace
+from opentelemetry.exporter.otlp.json.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import ReadableSpan, SpanLimits, SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+from opentelemetry.trace import Status
+
+_TIMEOUT_SECONDS = 0.75  # less than the exporter's shortest pause before it tries again
+_PAUSE_SECONDS = 15  # after a failure, so that it costs one wait and not one an invocation
+_MOST_SPANS = 2_048
+_MOST_LINKS = 10_000  # one for each record of the largest batch that an event source mapping delivers
+_RESOURCE = {  # attributes of who makes the spans, by the variable that says it
+    "service.name": "POWERTOOLS_SERVICE_NAME",
+    "faas.name": "AWS_LAMBDA_FUNCTION_NAME",
+    "faas.version": "AWS_LAMBDA_FUNCTION_VERSION",
+    "faas.instance": "AWS_LAMBDA_LOG_STREAM_NAME",
+    "cloud.region": "AWS_REGION",
+}
+
+_logger = Logger()
+_metrics = Metrics()
+
+
+class Spans(SpanProcessor):
+    """The spans of the current invocation that have ended."""
+
+    def __init__(self, exporter: SpanExporter, clock: Callable[[], float] = time.monotonic) -> None:
+        self._exporter = exporter
+        self._clock = clock
+        self._ended: list[ReadableSpan] = []
+        self._too_many = 0
+        self._paused_until = -float("inf")
+
+    def on_end(self, span: ReadableSpan) -> None:
+        """Keep a span, if it is of a trace that is sampled."""
+        if span.context is None or not span.context.trace_flags.sampled:
+            return
+        if len(self._ended) < _MOST_SPANS:
+            self._ended.append(span)
+        else:
+            self._too_many += 1
+
+    def send(self) -> None:
+        """Send what there is, within a second. What does not arrive is counted, and nothing is raised."""
+        spans, self._ended = self._ended, []
+        lost, self._too_many = self._too_many, 0
+        if spans and not self._sent(spans):
+            lost += len(spans)
+        if lost:
+            _metrics.add_metric("SpansLost", MetricUnit.Count, lost)
+
+    def _sent(self, spans: Sequence[ReadableSpan]) -> bool:
+        if self._clock() < self._paused_until:
+            return False
+        try:
+            result = self._exporter.export([_without_content(span) for span in spans])
+        except Exception as error:
+            result, _said.last = SpanExportResult.FAILURE, repr(error)
+        if result is SpanExportResult.SUCCESS:
+            return True
+        self._paused_until = self._clock() + _PAUSE_SECONDS
+        _logger.warning("spans not sent", reason=_said.last)
+        return False
+
+
+class _Said(logging.Handler):
+    """Keeps what the exporter says of a failure, which is more than it returns."""
+
+    last = ""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.last = record.getMessage()
+
+
+_said = _Said()
+
+
+def start() -> Spans:
+    """Have spans made from here on, and return them. OTEL_* variables say the rest, as everywhere."""
+    exporting = logging.getLogger("opentelemetry.exporter")
+    exporting.handlers, exporting.propagate = [_said], False  # we log it ourselves, and once
+    spans = Spans(OTLPSpanExporter(timeout=_TIMEOUT_SECONDS))
+    known = {name: os.environ[variable] for name, variable in _RESOURCE.items() if variable in os.environ}
+    provider = TracerProvider(
+        resource=Resource({"service.namespace": "event-mesh", "cloud.provider": "aws", **known}),
+        span_limits=SpanLimits(max_links=_MOST_LINKS),
+        shutdown_on_exit=False,
+    )
+    provider.add_span_processor(spans)
+    trace.set_tracer_provider(provider)
+    return spans
+
+
+def _without_content(span: ReadableSpan) -> ReadableSpan:
+    """Return a span without the words of its errors, which may have a person in them: a type has none."""
+    raised = (event.attributes for event in span.events if event.name == "exception")
+    first = next((each for each in raised if each), None)
+    error = {"error.type": first["exception.type"]} if first else {}
+    return ReadableSpan(
+        span.name,
+        span.context,
+        span.parent,
+        span.resource,
+        {**error, **(span.attributes or {})},
+        links=span.links,
+        kind=span.kind,
+        status=Status(span.status.status_code),
+        start_time=span.start_time,
+        end_time=span.end_time,
+        instrumentation_scope=span.instrumentation_scope,
+    )
