@@ -142,4 +142,6 @@ def _show(family: Metric, kind: Kind, labels: dict[str, str], series: _Series) -
 
 
 def _snake(name: str) -> str:
-    return _WORDS.sub("_", name).strip("_").lower()
+    """Return a name that Prometheus takes: anything else would take all other metrics with it."""
+    words = _WORDS.sub("_", name).strip("_").lower()
+    return words if words[:1].isalpha() else f"_{words}"

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+import pytest
 from emf_exporter.converter import Converter, Rules
 from prometheus_client import CollectorRegistry, Metric, generate_latest
 from prometheus_client.openmetrics import exposition as openmetrics
@@ -125,11 +126,19 @@ def test_given_a_tenant_that_loses_its_label_when_scraped_then_its_series_is_gon
     assert scrape(converter) == {f"{name}b": 3, f"{name}_other": 2}
 
 
-def test_given_names_that_prometheus_does_not_take_when_scraped_then_they_are_made_to_fit() -> None:
-    line = document(
-        {"HTTPErrors 5xx": "Count"}, [["Function-Name"]], **{"HTTPErrors 5xx": 1, "Function-Name": 'ä\n"'}
-    )
-    assert scraped([line]) == {'event_mesh_http_errors_5xx_total function_name=ä\n"': 1}
+@pytest.mark.parametrize(
+    ("metric", "dimension", "shown"),
+    [
+        ("HTTPErrors 5xx", "Function-Name", "event_mesh_http_errors_5xx_total function_name"),
+        ("5XX", "2nd", "event_mesh__5_xx_total _2nd"),
+        ("Größe", "日本", "event_mesh_gr_e_total _"),
+    ],
+)
+def test_given_names_that_prometheus_does_not_take_when_scraped_then_they_are_made_to_fit(
+    metric: str, dimension: str, shown: str
+) -> None:
+    line = document({metric: "Count"}, [[dimension]], **{metric: 1, dimension: 'ä\n"'})
+    assert scraped([line]) == {f'{shown}=ä\n"': 1}
 
 
 def test_given_each_kind_when_scraped_as_openmetrics_then_it_can_be_read() -> None:

@@ -1,7 +1,6 @@
 """What CloudWatch holds is counted once, whatever comes in between."""
 
 import time
-from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
@@ -12,7 +11,7 @@ from botocore.exceptions import EndpointConnectionError
 from emf_exporter.converter import Rules
 from emf_exporter.exporter import Exporter
 from emf_exporter.log_groups import LogGroups
-from moto import mock_aws
+from moto.core.models import MockAWS
 
 from tests.unit.emf_exporter.emf import document
 
@@ -24,11 +23,9 @@ ERRORS = "aws_lambda_errors_total"
 class Account:
     """An account's CloudWatch, and its time."""
 
-    def __init__(self) -> None:
+    def __init__(self, logs: Any, cloudwatch: Any) -> None:
         self.now = START
-        self.logs, self.cloudwatch = (
-            boto3.client(name, region_name="us-east-1") for name in ("logs", "cloudwatch")
-        )
+        self.logs, self.cloudwatch = logs, cloudwatch
 
     def write(self, function: str, *lines: str, stream: str = "one", at: float | None = None) -> None:
         group = {"logGroupName": f"/aws/lambda/{function}"}
@@ -58,10 +55,17 @@ class Account:
         return Exporter(self.logs, self.cloudwatch, "event-mesh-", Rules(), 1, lambda: self.now)
 
 
+@pytest.fixture(scope="module")
+def clients(moto: MockAWS) -> tuple[Any, Any]:
+    """They are slow to make."""
+    session = boto3.Session(region_name="us-east-1")
+    return session.client("logs"), session.client("cloudwatch")
+
+
 @pytest.fixture
-def account() -> Iterator[Account]:
-    with mock_aws():
-        yield Account()
+def account(moto: MockAWS, clients: tuple[Any, Any]) -> Account:
+    moto.reset()
+    return Account(*clients)
 
 
 def scrape(exporter: Exporter, name: str) -> dict[str, float]:
