@@ -72,7 +72,10 @@ def up_command(
         ),
     ] = None,
     observe: Annotated[
-        bool, typer.Option("--observe", help="Start this machine's Prometheus too, with the mesh's alerts.")
+        bool,
+        typer.Option(
+            "--observe", help="Keep traces, and start this machine's Prometheus too, with the mesh's alerts."
+        ),
     ] = False,
 ) -> None:
     """Build, start and deploy what is still to be built, started and deployed.
@@ -153,6 +156,20 @@ def logs_command(
             console.print(f"── {each}")
         for line in logs.lines(state, each, follow and name is not None):
             console.print(line, markup=False)
+
+
+@app.command("traces")
+def traces_command(
+    trace_id: Annotated[
+        str | None,
+        typer.Argument(help="What an answer's traceresponse has between its first dashes. None: all."),
+    ] = None,
+) -> None:
+    """Show the last traces, or the whole way of a request and its event; wants `mesh up --observe`."""
+    from mesh.commands import traces
+
+    state = load_running()
+    console.print(traces.way(state, trace_id) if trace_id else traces.last(state))
 
 
 @app.command("invoke")

@@ -28,8 +28,9 @@ EMBEDDINGS = "embeddings"
 POLLER = "poller"
 SCHEDULE = "schedule"
 METRICS = "metrics"
+TRACES = "traces"
 PROMETHEUS = "prometheus"
-NAMES = (KAFKA, QDRANT, EMBEDDINGS, AWS, METRICS, PROMETHEUS, POLLER, SCHEDULE)
+NAMES = (KAFKA, QDRANT, EMBEDDINGS, AWS, METRICS, TRACES, PROMETHEUS, POLLER, SCHEDULE)
 EMULATORS = ("ministack", "localstack")
 LOCAL = "local"  # and multilingual, by a component of its own
 TANSU, APACHE_KAFKA_SCRAM = "tansu", "apache-kafka-scram"  # and apache-kafka, without a password
@@ -170,6 +171,12 @@ def start_metrics(port: int, aws_endpoint_url: str) -> Component:
     return _start(METRICS, command, invoker_environment(), f"http://{LOOPBACK}:{port}")
 
 
+def start_traces(port: int) -> Component:
+    """Start the OTLP endpoint, which keeps the last thousand traces in memory."""
+    command = [sys.executable, "-m", "mesh.traces.server", "--port", str(port)]
+    return _start(TRACES, command, build.base_environment(), f"http://{LOOPBACK}:{port}")
+
+
 def start_prometheus(port: int, metrics_url: str) -> Component:
     """Start the Prometheus of this machine, which scrapes the mesh and knows its alerts."""
     command = prometheus.command(port, metrics_url, paths.DATA / PROMETHEUS)
@@ -279,5 +286,6 @@ _READY: dict[str, Callable[[str], bool]] = {
     POLLER: _http_ok("/healthz"),
     SCHEDULE: lambda _: True,  # it listens to nobody
     METRICS: _http_ok("/-/healthy"),
+    TRACES: _http_ok("/health"),
     PROMETHEUS: _http_ok("/-/ready"),
 }

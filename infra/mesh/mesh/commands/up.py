@@ -48,8 +48,9 @@ def up(
 
     `parameters` are the template's, beside those that were given before; they are kept until it is down,
     like the emulator, the broker and who embeds. With `compose`, Kafka and Qdrant are the containers of
-    infra/compose; with `observe`, a Prometheus of this machine is started beside. Whatever goes wrong while
-    it starts, nothing half-started is left. MeshError says what it was.
+    infra/compose; with `observe`, the mesh keeps the functions' traces, and a Prometheus of this machine is
+    started beside. Whatever goes wrong while it starts, nothing half-started is left. MeshError says what it
+    was.
     """
     if observe:
         prometheus.find()
@@ -98,7 +99,8 @@ def up(
         _restart_crashed(state, progress)
         _start_metrics(state, ports.metrics)
         wanted = {**state.parameters, **parameters}
-        if state.sources != sources or state.parameters != wanted:
+        traced_anew = observe and _start_traces(state)
+        if state.sources != sources or state.parameters != wanted or traced_anew:
             state.parameters = wanted
             _deploy(state, sources, progress)
         if observe:
@@ -113,6 +115,8 @@ def up(
             state.compose = True
         _start_stores(state, ports, progress)
         _start_metrics(state, ports.metrics)
+        if observe:
+            _start_traces(state)
         _deploy(state, sources, progress)
         if observe:
             _observe(state, progress)
@@ -122,7 +126,7 @@ def up(
 def _restartable(state: State) -> set[str]:
     """Return what comes back as it was: with its data on disk, or, as the poller, in another component."""
     found = {components.QDRANT, components.EMBEDDINGS, components.POLLER, components.SCHEDULE}
-    found |= {components.METRICS, components.PROMETHEUS}
+    found |= {components.METRICS, components.TRACES, components.PROMETHEUS}
     return found if state.broker == components.TANSU else found | {components.KAFKA}
 
 
@@ -199,6 +203,8 @@ def _start_again(state: State, component: Component) -> Component:
         return components.start_embeddings(_port(component))
     if component.name == components.METRICS:
         return components.start_metrics(_port(component), state.aws_endpoint_url)
+    if component.name == components.TRACES:
+        return components.start_traces(_port(component))
     if component.name == components.PROMETHEUS:
         return components.start_prometheus(_port(component), _metrics_url(state))
     return components.start_qdrant(_port(component))
@@ -214,6 +220,14 @@ def _start_metrics(state: State, port: int | None) -> None:
         return
     claimed = process.claim_port(port, "--metrics-port")
     _keep(state, partial(components.start_metrics, claimed, state.aws_endpoint_url))
+
+
+def _start_traces(state: State) -> bool:
+    """Start what functions send their traces to; return whether there was none yet."""
+    if any(each.name == components.TRACES for each in state.components):
+        return False
+    components.wait_ready(_keep(state, partial(components.start_traces, process.free_port())))
+    return True
 
 
 def _metrics_url(state: State) -> str:

@@ -31,8 +31,15 @@ def given(state: State) -> dict[str, str]:
         "EnrichConcurrency": ENRICH_WORKERS,
         **state.kafka_secrets,
         **_embeddings(state),
+        **_traces(state),
         **state.parameters,
     }
+
+
+def _traces(state: State) -> dict[str, str]:
+    """Return where traces go, if the mesh keeps them."""
+    found = [component.address for component in state.components if component.name == "traces"]
+    return {"OtlpEndpoint": found[0]} if found else {}
 
 
 def _embeddings(state: State) -> dict[str, str]:
