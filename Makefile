@@ -6,8 +6,8 @@ unexport PYTHONDONTWRITEBYTECODE
 CYCLES ?= 10
 BIN := .venv/bin
 INSTALLED := .venv/.installed
-LANES := tests/integration/kafka_esm tests/apache_kafka tests/distributions tests/embeddings tests/faults tests/iam tests/localstack tests/mesh tests/sam_local
-TYPED := infra layers tests/apache_kafka tests/bench tests/distributions tests/e2e tests/embeddings tests/faults tests/mesh bootstrap.py
+LANES := tests/integration/kafka_esm tests/apache_kafka tests/conformance tests/distributions tests/embeddings tests/faults tests/iam tests/localstack tests/mesh tests/sam_local
+TYPED := infra layers tests/apache_kafka tests/bench tests/conformance tests/distributions tests/e2e tests/embeddings tests/faults tests/mesh bootstrap.py
 # Both processors: one worker has the mesh that the end-to-end tests share, the other the rest.
 PARALLEL := -n 2 --durations 20
 # Lanes run side by side, each with a memory of what failed: AGAIN=--last-failed runs that alone.
@@ -15,7 +15,7 @@ PYTEST = $(BIN)/pytest -o cache_dir=.mesh/cache/pytest/$@ $(AGAIN)
 
 .PHONY: help
 help:
-	@awk -F ':.*## |##@ ' '/^##@ /{print "\n" $$2} /^[a-z-]+:.*## /{printf "  make %-17s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## |##@ ' '/^##@ /{print "\n" $$2} /^[a-z-]+:.*## /{printf "  make %-20s %s\n", $$1, $$2}' Makefile
 
 ##@ Use it
 
@@ -44,6 +44,10 @@ test-mesh: $(INSTALLED) ## meshes of their own: start, crash, ports, parameters,
 .PHONY: test-esm
 test-esm: $(INSTALLED) ## the whole suite of the Kafka event source poller, by itself
 	$(PYTEST) $(PARALLEL) tests/unit/kafka_esm tests/integration/kafka_esm
+
+.PHONY: test-esm-conformance
+test-esm-conformance: $(INSTALLED) ## what AWS documents of Kafka mappings, as data, on kafka-esm or POLLER='command {template} {endpoint}'
+	POLLER="$(POLLER)" $(PYTEST) $(if $(POLLER),tests/conformance/test_situations.py,tests/conformance)
 
 .PHONY: test-wheels
 test-wheels: $(INSTALLED) ## each distribution's wheel alone in a new environment: kafka-esm, qdrant-edge-server, the LocalStack plugin

@@ -10,9 +10,9 @@ from fastapi import Request, Response
 from tenant_auth.app import create_app, serve
 from tenant_auth.caller import CurrentCaller
 from tenant_auth.dynamodb import tenant_dynamodb
-from tenant_auth.parameters import IdempotencyKey
-from tenant_auth.preconditions import etag
-from tenant_auth.problems import answer, responses
+from tenant_auth.http.parameters import IdempotencyKey
+from tenant_auth.http.preconditions import etag
+from tenant_auth.http.problems import answer, responses
 from tracing.handler import traced
 from users.errors import EmailTakenError, ErasedError, InProgressError, KeyReusedError, UnavailableError
 from users.idempotency import IdempotentRequests
@@ -71,7 +71,7 @@ def create_user(
 
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics(capture_cold_start_metric=True)
-@traced
+@traced(logger, metrics)
 def lambda_handler(event: Any, context: LambdaContext) -> dict[str, Any]:
     """Answer an API Gateway proxy event."""
     return serve(app, event, context)

@@ -49,7 +49,7 @@ class Answer(BaseModel):
 
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics(capture_cold_start_metric=True)
-@traced
+@traced(logger, metrics)
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Erase the users, wait until the index knows it, then remove what is left; as far as there is time.
 

@@ -10,13 +10,13 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from tracing.handler import traced
-from users import dead_letters, order
-from users.attempts import TIMEOUTS, Attempts
-from users.dead_letters import Poison
+from users.consumer import dead_letters, order
+from users.consumer.attempts import TIMEOUTS, Attempts
+from users.consumer.dead_letters import Poison
+from users.consumer.invocation import batch, is_warm_up
+from users.consumer.order import Good, who
+from users.consumer.received import Received
 from users.events import PoisonRecordError, Reason, UserChanged, UserDeleted, UserEvent, parse, user_deleted
-from users.invocation import batch, is_warm_up
-from users.order import Good, who
-from users.received import Received
 from users.settings import StoreSettings
 from users.spans import processing
 from vectors.embedding import open_embedder
@@ -32,7 +32,7 @@ metrics = Metrics()
 
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics(capture_cold_start_metric=True)
-@traced
+@traced(logger, metrics)
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> None:
     """Bring the index up to a batch, then send its poison to the dead-letter topic.
 

@@ -9,12 +9,12 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from fastapi import Depends, Request
 from pydantic import BaseModel, Field, ValidationError
 from tenant_auth.app import create_app, serve
-from tenant_auth.body import JSON, Body, media_type
 from tenant_auth.caller import CurrentCaller
 from tenant_auth.dynamodb import tenant_dynamodb
-from tenant_auth.entries import NDJSON, EntriesError, NotJson, NotJsonError, entries
-from tenant_auth.parameters import IdempotencyKey
-from tenant_auth.problems import FieldError, answer, field_errors, responses
+from tenant_auth.http.body import JSON, Body, media_type
+from tenant_auth.http.entries import NDJSON, EntriesError, NotJson, NotJsonError, entries
+from tenant_auth.http.parameters import IdempotencyKey
+from tenant_auth.http.problems import FieldError, answer, field_errors, responses
 from tracing.handler import traced
 from users.errors import EmailTakenError, ErasedError, UnavailableError
 from users.model import NewUser, User
@@ -136,7 +136,7 @@ def _outcome(result: Changed | EmailTakenError | ErasedError | UnavailableError)
 
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics(capture_cold_start_metric=True)
-@traced
+@traced(logger, metrics)
 def lambda_handler(event: Any, context: LambdaContext) -> dict[str, Any]:
     """Answer an API Gateway proxy event."""
     return serve(app, event, context)

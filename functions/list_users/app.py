@@ -10,8 +10,8 @@ from pydantic.alias_generators import to_camel
 from tenant_auth.app import create_app, serve
 from tenant_auth.caller import CurrentCaller
 from tenant_auth.dynamodb import tenant_dynamodb
-from tenant_auth.parameters import AS_INTEGER
-from tenant_auth.problems import answer, responses
+from tenant_auth.http.parameters import AS_INTEGER
+from tenant_auth.http.problems import answer, responses
 from tracing.handler import traced
 from users.errors import InvalidCursorError, UnavailableError
 from users.model import User, unique_email
@@ -81,7 +81,7 @@ def list_users(
 
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics(capture_cold_start_metric=True)
-@traced
+@traced(logger, metrics)
 def lambda_handler(event: Any, context: LambdaContext) -> dict[str, Any]:
     """Answer an API Gateway proxy event."""
     return serve(app, event, context)

@@ -59,7 +59,7 @@ class Page(NamedTuple):
 
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics(capture_cold_start_metric=True)
-@traced
+@traced(logger, metrics)
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Publish page by page, as long as there is time; `next` is the event that goes on, null at the end.
 

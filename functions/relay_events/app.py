@@ -30,7 +30,7 @@ def event_outbox() -> Outbox:
 
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics(capture_cold_start_metric=True)
-@traced
+@traced(logger, metrics)
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> None:
     """Relay page by page, as long as there is time and Kafka takes any.
 

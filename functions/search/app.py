@@ -10,8 +10,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 from tenant_auth.app import create_app, serve
 from tenant_auth.caller import CurrentCaller
-from tenant_auth.parameters import AS_INTEGER
-from tenant_auth.problems import answer, responses
+from tenant_auth.http.parameters import AS_INTEGER
+from tenant_auth.http.problems import answer, responses
 from tracing.handler import traced
 from vectors.embedding import embed_query
 from vectors.errors import InvalidCursorError, QueryRefusedError, UnavailableError
@@ -89,7 +89,7 @@ def search(
 
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics(capture_cold_start_metric=True)
-@traced
+@traced(logger, metrics)
 def lambda_handler(event: Any, context: LambdaContext) -> dict[str, Any]:
     """Answer an API Gateway proxy event."""
     return serve(app, event, context)

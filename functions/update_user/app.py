@@ -6,12 +6,12 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from fastapi import Request, Response
 from tenant_auth.app import create_app, serve
-from tenant_auth.body import Body
 from tenant_auth.caller import CurrentCaller
 from tenant_auth.dynamodb import tenant_dynamodb
-from tenant_auth.parameters import Id
-from tenant_auth.preconditions import ExpectedVersions, etag
-from tenant_auth.problems import answer, responses
+from tenant_auth.http.body import Body
+from tenant_auth.http.parameters import Id
+from tenant_auth.http.preconditions import ExpectedVersions, etag
+from tenant_auth.http.problems import answer, responses
 from tracing.handler import traced
 from users.errors import EmailTakenError, NotFoundError, UnavailableError, VersionMismatchError
 from users.model import User, UserPatch
@@ -63,7 +63,7 @@ def update_user(
 
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics(capture_cold_start_metric=True)
-@traced
+@traced(logger, metrics)
 def lambda_handler(event: Any, context: LambdaContext) -> dict[str, Any]:
     """Answer an API Gateway proxy event."""
     return serve(app, event, context)

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
@@ -12,56 +12,13 @@ from kafka.admin import NewPartitions, NewTopic
 from kafka.coordinator.assignors.range import RangePartitionAssignor
 from kafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 from kafka.errors import RetriableError
-from kafka_esm.batching.lanes import Batch
-from kafka_esm.batching.policy import Policy
 from kafka_esm.consumer import source
-from kafka_esm.consumer.source import Isolation, connect
-from kafka_esm.delivery.attempt import Finished
-from kafka_esm.delivery.outcome import SUCCESS
 from kafka_esm.mappings.mapping import Mapping, StartingPosition, Target
-from kafka_esm.monitoring.metrics import families, meters_of
-from kafka_esm.poller import Poller
-from prometheus_client import CollectorRegistry
 
 from tests.apache_kafka.broker import PLAINTEXT, Broker
 from tests.apache_kafka.conftest import Start
+from tests.apache_kafka.polled import polling
 from tests.integration.kafka_esm.conftest import eventually
-
-
-class Polled:
-    """A poller in a thread, and what was delivered: (partition, offset)."""
-
-    def __init__(self, mapping: Mapping, isolation: Isolation = "read_uncommitted") -> None:
-        self.stop = threading.Event()
-        self.delivered: list[tuple[int, int]] = []
-        meters = meters_of(mapping, families(CollectorRegistry()))
-        self.poller = Poller(
-            mapping,
-            Policy(),
-            lambda: connect(mapping, 6, {}, isolation),
-            self._deliver,
-            self.stop,
-            meters,
-            drain_seconds=5,
-        )
-        self.thread = threading.Thread(target=self.poller.run, daemon=True)
-
-    def _deliver(self, batch: Batch) -> Finished:
-        self.delivered += [
-            (p.partition, e.offset) for p, chunk in batch.chunks.items() for e in chunk.entries
-        ]
-        return Finished(batch, SUCCESS, 1, 0.0)
-
-
-@contextmanager
-def polling(mapping: Mapping, isolation: Isolation = "read_uncommitted") -> Iterator[Polled]:
-    polled = Polled(mapping, isolation)
-    polled.thread.start()
-    try:
-        yield polled
-    finally:
-        polled.stop.set()
-        polled.thread.join(20)
 
 
 @pytest.fixture

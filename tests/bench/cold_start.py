@@ -27,20 +27,24 @@ LINE = re.compile(r"import time:\s+\d+ \|\s+(\d+) \|( +)(\S+)")
 VARIABLES = {"POWERTOOLS_SERVICE_NAME": "bench", "POWERTOOLS_METRICS_NAMESPACE": "EventMesh"}
 
 
-def start(program: str, *options: str) -> subprocess.CompletedProcess[str]:
+TRACED = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9"}
+ALSO_TRACED = ("CreateUserFunction", "EnrichFunction")
+
+
+def start(program: str, *options: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run a program in a new interpreter."""
-    environment = built_function.environment("bench", VARIABLES)
+    environment = built_function.environment("bench", {**VARIABLES, **variables})
     return subprocess.run(
         built_function.command(program, *options), env=environment, capture_output=True, text=True, check=True
     )
 
 
-def p50_ms(program: str) -> tuple[float, float]:
+def p50_ms(program: str, **variables: str) -> tuple[float, float]:
     """Return the median time that a program takes in a new interpreter: by the clock, and of a CPU."""
     samples = []
     for _ in range(ROUNDS):
         used, started = os.times(), time.perf_counter()
-        start(program)
+        start(program, **variables)
         took, now = time.perf_counter() - started, os.times()
         cpu = now.children_user + now.children_system - used.children_user - used.children_system
         samples.append((took * 1000, cpu * 1000))
@@ -48,13 +52,13 @@ def p50_ms(program: str) -> tuple[float, float]:
     return statistics.median(clock), statistics.median(cpu_times)
 
 
-def slowest_imports(program: str) -> list[tuple[str, float]]:
+def slowest_imports(program: str, **variables: str) -> list[tuple[str, float]]:
     """Return the packages that take longest to import, with all that they import, in ms.
 
     Only the outermost import of a package counts, and not the function, which imports all of them.
     """
     took: dict[str, float] = {}
-    for microseconds, _, module in LINE.findall(start(program, "-X", "importtime").stderr):
+    for microseconds, _, module in LINE.findall(start(program, "-X", "importtime", **variables).stderr):
         package = module.partition(".")[0]
         if package != "app":
             took[package] = max(took.get(package, 0), int(microseconds) / 1000)
@@ -70,15 +74,19 @@ def main() -> None:
     with built_function.runtime() as runtime:
         floor = p50_ms(CLIENT.format(path=[str(runtime)]))
 
-        def row(label: str, program: str) -> None:
-            clock, cpu = p50_ms(program)
-            slowest = ", ".join(f"{package} {took:.0f}" for package, took in slowest_imports(program))
+        def row(label: str, program: str, **variables: str) -> None:
+            clock, cpu = p50_ms(program, **variables)
+            imports = slowest_imports(program, **variables)
+            slowest = ", ".join(f"{package} {took:.0f}" for package, took in imports)
             table.add_row(label, f"{clock:.0f}", f"{cpu:.0f}", f"{cpu / floor[1]:.2f}", slowest)
 
         table.add_row("floor: a boto3 client", f"{floor[0]:.0f}", f"{floor[1]:.0f}", "1.00", "")
         row("bare Python", "pass")
         for name in functions:
-            row(name, FUNCTION.format(path=built_function.search_path(name, runtime)))
+            program = FUNCTION.format(path=built_function.search_path(name, runtime))
+            row(name, program)
+            if name in ALSO_TRACED:
+                row(f"{name}, traced", program, **TRACED)
     Console().print(table)
 
 

@@ -10,7 +10,8 @@ import pytest
 from aws_lambda_powertools.utilities.data_classes import KafkaEvent
 from aws_lambda_powertools.utilities.parser.models import KafkaSelfManagedEventModel
 from mesh import paths
-from users.dead_letters import Poison, dead_letter
+from users.consumer.dead_letters import Poison, dead_letter
+from users.consumer.received import received
 from users.events import (
     PoisonRecordError,
     Record,
@@ -20,7 +21,6 @@ from users.events import (
     user_deleted,
     user_updated,
 )
-from users.received import received
 
 from tests.people import ALICE
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from mesh import paths
 from mesh.commands import openapi
-from tenant_auth.problems import MEDIA_TYPE
+from tenant_auth.http.problems import MEDIA_TYPE
 
 PUBLISHED = paths.ROOT / "docs" / "openapi.json"
 OPERATIONS = {

@@ -169,7 +169,7 @@ def test_what_a_deployer_chose_is_built_and_deployed(
         for name in ("Architectures", "CompatibleArchitectures")
         if name in properties
     ]
-    layers_and_next_enrich = 4
+    layers_and_next_enrich = 5
     assert of_resources == [[{"Ref": "Architecture"}]] * (len(sam.functions()) + layers_and_next_enrich)
 
 

@@ -26,14 +26,14 @@ UNSCOPED = ["ec2:DescribeVpcs", "ec2:DescribeSecurityGroups"]  # they know no re
 FUNCTIONS = sorted(path.name for path in (paths.ROOT / "functions").iterdir() if (path / "app.py").exists())
 SETTINGS_OF: dict[str, type[BaseModel]] = {
     "tenant_auth.caller": AuthSettings,
-    "tenant_auth.cors": CorsSettings,
+    "tenant_auth.http.cors": CorsSettings,
     "tenant_auth.dynamodb": TenantRoleSettings,
     "tenant_auth.rate_limit": RateLimitSettings,
     "users.outbox": StoreSettings,
-    "users.attempts": StoreSettings,
+    "users.consumer.attempts": StoreSettings,
     "users.publisher": UserEventsSettings,
-    "users.order": UserEventsSettings,  # enrich repeats deletions, and imports Kafka only then
-    "users.dead_letters": DeadLetterSettings,
+    "users.consumer.order": UserEventsSettings,  # enrich repeats deletions, and imports Kafka only then
+    "users.consumer.dead_letters": DeadLetterSettings,
     "users.operator.bounds": DeadLetterSettings,
     "vectors.index": VectorsSettings,
     "vectors.steps.topics": TopicSettings,

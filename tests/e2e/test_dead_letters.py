@@ -10,12 +10,12 @@ from uuid import uuid4
 import pytest
 from kafka import KafkaProducer
 from mesh.clients.http_api import TenantClient
-from mesh.commands import dead_letters
-from mesh.commands.dead_letters import Letter, Topic
+from mesh.kafka import dead_letters
+from mesh.kafka.dead_letters import Letter, Topic
 from mesh.process import wait_until
-from users.dead_letters import Poison, dead_letter
+from users.consumer.dead_letters import Poison, dead_letter
+from users.consumer.received import Received
 from users.events import PoisonRecordError, Reason, Record, user_created
-from users.received import Received
 
 from tests.e2e.mesh_command import Mesh
 from tests.people import somebody

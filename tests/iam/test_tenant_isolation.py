@@ -13,13 +13,13 @@ from botocore.exceptions import ClientError
 from tenant_auth.dynamodb import tenant_dynamodb
 from tenant_auth.rate_limit import RateLimiter
 from tenant_auth.settings import RateLimitSettings
-from users.attempts import Attempts
+from users.consumer.attempts import Attempts
+from users.consumer.received import Received
 from users.errors import UnavailableError
 from users.events import Record
 from users.idempotency import IdempotentRequests
 from users.model import NewUser, User, UserPatch
 from users.outbox import Outbox
-from users.received import Received
 from users.store import Changed, UserStore
 
 from tests import sam

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 from mesh import arguments, paths, state
-from mesh.commands import dead_letters, logs, reindex
+from mesh.commands import logs, reindex
 from mesh.deployment import deploy, issuer, template_parameters
 from mesh.errors import MeshError
+from mesh.kafka import dead_letters
 from mesh.state import State
 from tenant_auth.identity import TENANT
 

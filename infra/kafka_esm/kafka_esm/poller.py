@@ -70,8 +70,8 @@ class Poller:
         self._commit_error: str | None = None
         self._status_at = 0.0
         self._known_stopped: dict[str, str] = {}
-        # When its loop turned last, by the monotonic clock: one that hangs is dead.
-        self.turned_at = time.monotonic()
+        # When its loop turned last, by the monotonic clock: one that hangs is dead. None before it runs.
+        self.turned_at: float | None = None
 
     def run(self) -> None:
         """Poll until told to stop, whatever happens to the broker or the endpoint.

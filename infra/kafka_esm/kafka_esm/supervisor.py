@@ -28,6 +28,10 @@ class _Running:
     stop: threading.Event
     thread: threading.Thread
 
+    @property
+    def ended(self) -> bool:
+        return self.stop.is_set() and not self.thread.is_alive()
+
 
 class Supervisor:
     """Keeps one poller for every mapping that is enabled. A mapping that has changed is another one."""
@@ -139,10 +143,12 @@ class Supervisor:
         return [(running.poller.mapping, running.poller.status) for running in self._all()]
 
     def alive(self) -> bool:
-        """Return whether every poller's loop turns, but for those that Kafka refuses."""
-        now = time.monotonic()
-        pollers = [running.poller for running in self._all()]
-        return all(poller.fatal or now - poller.turned_at < _DEAD_AFTER_SECONDS for poller in pollers)
+        """Return whether every poller's loop turns, but for those that have ended or not begun yet."""
+        latest = time.monotonic() - _DEAD_AFTER_SECONDS
+        return all(
+            turned_at is None or turned_at > latest
+            for turned_at in (running.poller.turned_at for running in self._all() if not running.ended)
+        )
 
     def _all(self) -> list[_Running]:
         with self._lock:

@@ -16,14 +16,14 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 from starlette.types import Message, Receive, Scope, Send
 
-from tenant_auth import gateway
-from tenant_auth.body import Body, media_type
 from tenant_auth.caller import current_caller
-from tenant_auth.cors import with_cors
 from tenant_auth.dynamodb import TenantAccessError
+from tenant_auth.http import gateway
+from tenant_auth.http.body import Body, media_type
+from tenant_auth.http.cors import with_cors
+from tenant_auth.http.preconditions import MalformedTagsError
+from tenant_auth.http.problems import Handler, answer, http_error, problem, responses, validation_error
 from tenant_auth.identity import AuthenticationError, KeysUnavailableError
-from tenant_auth.preconditions import MalformedTagsError
-from tenant_auth.problems import Handler, answer, http_error, problem, responses, validation_error
 from tenant_auth.rate_limit import TooManyAtOnceError, rate_limiter
 from tenant_auth.spans import describe, log_fields, response_fields, server_span
 

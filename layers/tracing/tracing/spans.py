@@ -8,9 +8,8 @@ import logging
 import os
 import time
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
-from aws_lambda_powertools import Logger, Metrics
-from aws_lambda_powertools.metrics import MetricUnit
 from opentelemetry import trace
 from opentelemetry.exporter.otlp.json.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
@@ -30,8 +29,12 @@ _RESOURCE = {  # attributes of who makes the spans, by the variable that says it
     "cloud.region": "AWS_REGION",
 }
 
-_logger = Logger()
-_metrics = Metrics()
+
+class Lost(NamedTuple):
+    """How many spans did not arrive; and why, where that is new."""
+
+    spans: int = 0
+    reason: str = ""
 
 
 class Spans(SpanProcessor):
@@ -53,27 +56,27 @@ class Spans(SpanProcessor):
         else:
             self._too_many += 1
 
-    def send(self) -> None:
-        """Send what there is, within a second. What does not arrive is counted, and nothing is raised."""
+    def send(self) -> Lost:
+        """Send what there is, within a second; return what was lost. Nothing is raised."""
         spans, self._ended = self._ended, []
-        lost, self._too_many = self._too_many, 0
-        if spans and not self._sent(spans):
-            lost += len(spans)
-        if lost:
-            _metrics.add_metric("SpansLost", MetricUnit.Count, lost)
-
-    def _sent(self, spans: Sequence[ReadableSpan]) -> bool:
+        too_many, self._too_many = self._too_many, 0
+        if not spans:
+            return Lost()
         if self._clock() < self._paused_until:
-            return False
+            return Lost(len(spans) + too_many)
+        if reason := self._failure(spans):
+            self._paused_until = self._clock() + _PAUSE_SECONDS
+            return Lost(len(spans) + too_many, reason)
+        return Lost(too_many)
+
+    def _failure(self, spans: Sequence[ReadableSpan]) -> str:
+        """Send spans, and return what went wrong."""
+        _said.last = ""
         try:
             result = self._exporter.export([_without_content(span) for span in spans])
         except Exception as error:
-            result, _said.last = SpanExportResult.FAILURE, repr(error)
-        if result is SpanExportResult.SUCCESS:
-            return True
-        self._paused_until = self._clock() + _PAUSE_SECONDS
-        _logger.warning("spans not sent", reason=_said.last)
-        return False
+            return type(error).__name__
+        return "" if result is SpanExportResult.SUCCESS else _said.last or "unknown"
 
 
 class _Said(logging.Handler):

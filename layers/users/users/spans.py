@@ -28,8 +28,8 @@ from opentelemetry.trace import (
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from opentelemetry.util.types import AttributeValue
 
+from users.consumer.received import Received
 from users.events import Record
-from users.received import Received
 
 _TOPIC = "user.events"  # as it is called where nobody needs to know what a deployment calls it
 _UUID = re.compile(rb"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")

@@ -11,10 +11,12 @@ import sys
 import threading
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from hashlib import md5
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.resources import files
 from pathlib import Path
@@ -171,19 +173,37 @@ class Answer:
 
 
 @dataclass(frozen=True)
+class Written:
+    """What came to a queue, an SNS topic (its ARN) or a bucket; `key` is the object's."""
+
+    service: str
+    name: str
+    document: dict[str, Any]
+    key: str = ""
+
+
+@dataclass(frozen=True)
 class Invocation:
-    """What the endpoint was asked."""
+    """What the endpoint was asked; `size` is that of the event, in bytes."""
 
     function: str
     event: dict[str, Any]
+    size: int = field(default=0, compare=False)
 
     @property
     def offsets(self) -> dict[str, list[int]]:
         return {label: [row["offset"] for row in rows] for label, rows in self.event["records"].items()}
 
 
+def _json(found: dict[str, Any]) -> Answer:
+    return Answer(body=json.dumps(found).encode())
+
+
 class Endpoint:
-    """Lambda's Invoke API: notes every invocation, and answers what it is told to."""
+    """Lambda's Invoke API: notes every invocation, and answers what it is told to.
+
+    Queues, SNS topics and buckets take whatever is written to them; it is noted, too.
+    """
 
     def __init__(self, host: str = "127.0.0.1") -> None:
         self.host, self.port = host, free_port()
@@ -195,8 +215,10 @@ class Endpoint:
         self.secret = ""
         # What Glue says to whoever asks for any version of a schema.
         self.schema: dict[str, str] = {}
-        # What ListEventSourceMappings says.
+        # What ListEventSourceMappings says, and GetBootstrapBrokers of any cluster.
         self.mappings: list[dict[str, Any]] = []
+        self.brokers = ""
+        self.written: list[Written] = []
         self.open = threading.Event()
         self.open.set()
         self._noted = threading.Condition()
@@ -215,23 +237,33 @@ class Endpoint:
             wbufsize = -1
 
             def do_GET(self) -> None:
-                listed = {"EventSourceMappings": endpoint.mappings}
-                self._say(
-                    Answer(body=json.dumps(listed if "mappings" in self.path else {"Timeout": 60}).encode())
-                )
+                found: dict[str, Any] = {"Timeout": 60}
+                if "mappings" in self.path:
+                    found = {"EventSourceMappings": endpoint.mappings}
+                elif self.path.endswith("bootstrap-brokers"):
+                    found = {"bootstrapBrokerString": endpoint.brokers}
+                self._say(_json(found))
+
+            def do_PUT(self) -> None:
+                _, bucket, key = urllib.parse.unquote(self.path.partition("?")[0]).split("/", 2)
+                endpoint.written.append(Written("s3", bucket, json.loads(self._payload()), key))
+                self._say(Answer(body=b""))
 
             def do_POST(self) -> None:
-                payload = self.rfile.read(int(self.headers["Content-Length"]))
-                if target := self.headers["X-Amz-Target"]:
-                    secret = {"SecretString": endpoint.secret}
-                    said = endpoint.schema if target == "AWSGlue.GetSchemaVersion" else secret
-                    answer = Answer(body=json.dumps(said).encode())
+                payload = self._payload()
+                if target := self.headers.get("X-Amz-Target"):
+                    answer = endpoint.asked(target, json.loads(payload))
+                elif self.path == "/":
+                    answer = endpoint.published(urllib.parse.parse_qs(payload.decode()))
                 else:
                     answer = endpoint.invoked(self.path.split("/")[3], payload)
                 if answer.hang_up:
                     self.close_connection = True
                     return
                 self._say(answer)
+
+            def _payload(self) -> bytes:
+                return self.rfile.read(int(self.headers["Content-Length"]))
 
             def _say(self, answer: Answer) -> None:
                 self.send_response(answer.status)
@@ -259,8 +291,26 @@ class Endpoint:
             self._server.shutdown()
             self._server.server_close()
 
+    def asked(self, target: str, request: dict[str, Any]) -> Answer:
+        """Answer for Secrets Manager, Glue and SQS."""
+        if target == "AWSGlue.GetSchemaVersion":
+            return _json(self.schema)
+        if not target.startswith("AmazonSQS."):
+            return _json({"SecretString": self.secret})
+        if target.endswith(".GetQueueUrl"):
+            return _json({"QueueUrl": f"{self.url}/{request['QueueName']}"})
+        queue = request["QueueUrl"].rpartition("/")[2]
+        self.written.append(Written("sqs", queue, json.loads(request["MessageBody"])))
+        return _json({"MessageId": "1", "MD5OfMessageBody": md5(request["MessageBody"].encode()).hexdigest()})
+
+    def published(self, form: dict[str, list[str]]) -> Answer:
+        """Answer for SNS."""
+        self.written.append(Written("sns", form["TopicArn"][0], json.loads(form["Message"][0])))
+        done = b"<PublishResult><MessageId>1</MessageId></PublishResult>"
+        return Answer(body=b"<PublishResponse>" + done + b"</PublishResponse>")
+
     def invoked(self, function: str, payload: bytes) -> Answer:
-        invocation = Invocation(function, json.loads(payload))
+        invocation = Invocation(function, json.loads(payload), len(payload))
         with self._noted:
             self.invocations.append(invocation)
             script = self.script.get(function) or [self.behave(invocation) or Answer()]
@@ -285,9 +335,9 @@ class PollerProcess:
     health_port: int
     log: Path
 
-    def health(self) -> tuple[int, dict[str, Any]]:
+    def health(self, probe: str = "healthz") -> tuple[int, dict[str, Any]]:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.health_port}/healthz", timeout=5) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.health_port}/{probe}", timeout=5) as answer:
                 return answer.status, json.load(answer)
         except urllib.error.HTTPError as exc:
             return exc.code, json.load(exc)

@@ -295,6 +295,8 @@ def test_given_a_broker_that_does_not_answer_when_polled_then_health_says_so_unt
         return (status, body["mappings"][0]["last_error"]) == (503, "the broker does not answer")
 
     eventually("the silence is known", silent)
+    assert poller.health("readyz")[0] == 503
+    assert poller.health("livez")[0] == 200  # a restart would not mend it
     late_broker.process.send_signal(signal.SIGCONT)
     late_broker.produce(topic, "a")
     endpoint.wait_for("once", lambda seen: seen)

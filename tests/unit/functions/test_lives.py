@@ -174,7 +174,7 @@ def test_given_an_index_that_takes_any_version_then_a_life_is_found_that_ends_ot
 ) -> None:
     """So the test above would find it: the comparison of versions is taken out, in enrich and in Qdrant."""
     enrich = world.environments["enrich"]
-    monkeypatch.setattr(enrich["users.order"], "news", lambda batch, known: list(batch))
+    monkeypatch.setattr(enrich["users.consumer.order"], "news", lambda batch, known: list(batch))
     monkeypatch.setattr(enrich["vectors.index"], "_older_than", lambda changes: None)
     with pytest.raises(AssertionError):
         live(world, 50)

@@ -10,7 +10,7 @@ from mesh.traces.server import TracesServer
 from mesh.traces.span import Span
 from opentelemetry import trace
 from opentelemetry.util._once import Once
-from users.dead_letters import own_record
+from users.consumer.dead_letters import own_record
 from users.events import Record, user_created
 
 from tests import sam
@@ -280,6 +280,16 @@ def test_given_a_clients_trace_when_created_then_ours_links_to_it_and_log_lines_
         "http.route": "/users/create",
         "http.response.status_code": 201,
     }
+
+
+def test_given_no_endpoint_when_created_then_nothing_speaks_of_a_trace(
+    aws: DynamoFaults, kafka: FakeKafka, cold_start: ColdStart
+) -> None:
+    function = cold_start("create_user")
+    answer = function.http("POST", "/users/create", token=TOKEN, json=ADA)
+    assert "traceresponse" not in answer.headers
+    assert "traceparent" not in dict(kafka.records[0].headers)
+    assert [line for line in function.logs() if "trace_id" in line] == []
 
 
 def test_given_a_batch_when_processed_then_its_log_lines_have_its_trace(start: ColdStart, sink: Sink) -> None:

@@ -1,8 +1,13 @@
 """Health is good once every mapping polls."""
 
+import urllib.error
+import urllib.request
+
+import pytest
 from kafka_esm.mappings.mapping import Mapping, Target
-from kafka_esm.monitoring.health import report
+from kafka_esm.monitoring.health import report, serve
 from kafka_esm.monitoring.status import State, Status
+from prometheus_client import CollectorRegistry
 
 MAPPING = Mapping(Target("f", 3), ("h:1",), "t", "g", 100, 0.5, "TRIM_HORIZON")
 
@@ -45,3 +50,29 @@ def test_given_a_mapping_when_asked_then_its_details_are_there() -> None:
             "stopped": {"t-1": "why"},
         }
     ]
+
+
+def status_of(url: str) -> int:
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as exc:
+        return exc.code
+
+
+@pytest.mark.parametrize(
+    ("state", "alive", "livez", "readyz"),
+    [("polling", True, 200, 200), ("connecting", True, 200, 503), ("polling", False, 503, 200)],
+)
+def test_given_a_hanging_loop_or_a_broker_that_is_gone_when_asked_then_only_the_first_wants_a_restart(
+    state: State, alive: bool, livez: int, readyz: int
+) -> None:
+    registry = CollectorRegistry()
+    with serve("127.0.0.1", 0, lambda: [(MAPPING, Status(state))], lambda: alive, registry) as server:
+        address = f"http://127.0.0.1:{server.server_port}"
+        assert {path: status_of(f"{address}/{path}") for path in ("livez", "readyz", "healthz")} == {
+            "livez": livez,
+            "readyz": readyz,
+            "healthz": readyz,
+        }
+        server.shutdown()

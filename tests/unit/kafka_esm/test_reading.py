@@ -7,27 +7,12 @@ import pytest
 from kafka import TopicPartition
 from kafka.consumer.fetcher import Fetcher
 from kafka.errors import CorruptRecordError, TopicAuthorizationFailedError
-from kafka.record import MemoryRecords, MemoryRecordsBuilder
-from kafka.record.util import calc_crc32c
+from kafka.record import MemoryRecords
 from kafka_esm.consumer.reading import note_unreadable
 
+from tests.unit.kafka_esm.record_batches import GZIP, LZ4, SNAPPY, UNKNOWN, ZSTD, batch, coded
+
 TP = TopicPartition("t", 0)
-_ATTRIBUTES_AT, _CRC_AT = 21, 17
-GZIP, SNAPPY, LZ4, ZSTD, UNKNOWN = 1, 2, 3, 4, 5
-
-
-def batch(
-    offset: int, *values: bytes, codec: int = 0, headers: Any = (), change: Any = lambda data: data
-) -> bytes:
-    """Return a record batch; `change` may spoil it, and its checksum is right all the same."""
-    builder = MemoryRecordsBuilder(2, codec, 10_000_000, offset)
-    for value in values:
-        builder.append(timestamp=1, key=None, value=value, headers=list(headers))
-    builder.close()
-    data = bytearray(change(bytes(builder.buffer())))
-    data[0:8] = offset.to_bytes(8, "big")
-    data[_CRC_AT:_ATTRIBUTES_AT] = calc_crc32c(bytes(data[_ATTRIBUTES_AT:])).to_bytes(4, "big")
-    return bytes(data)
 
 
 def read(*batches: bytes) -> tuple[list[Any], dict[TopicPartition, Any]]:
@@ -62,10 +47,6 @@ def test_given_a_header_name_that_is_not_utf8_when_read_then_it_has_the_replacem
     ]
     assert [type(record.value) for record in records] == [bytes] * 3
     assert noted == {}
-
-
-def coded(codec: int) -> Any:
-    return lambda data: data[:_ATTRIBUTES_AT] + bytes([0, codec]) + data[_ATTRIBUTES_AT + 2 :]
 
 
 @pytest.mark.parametrize(

@@ -85,7 +85,7 @@ class FakeConsumer:
         raise TopicAuthorizationFailedError
 
 
-def made(consumer: FakeConsumer) -> tuple[Source, Any]:
+def made(consumer: FakeConsumer, of: Mapping | None = None) -> tuple[Source, Any]:
     client: Any = SimpleNamespace(
         connected=lambda _: True,
         cluster=SimpleNamespace(
@@ -93,7 +93,7 @@ def made(consumer: FakeConsumer) -> tuple[Source, Any]:
         ),
     )
     listener = source._Listener()
-    return Source(consumer, client, listener, 0.0, mapping()), listener
+    return Source(consumer, client, listener, 0.0, of or mapping()), listener
 
 
 def connected(monkeypatch: pytest.MonkeyPatch) -> Any:
@@ -214,6 +214,39 @@ def test_given_latest_when_a_partition_added_since_is_placed_then_it_is_read_fro
     consumer = LatestConsumer(2, {0: 5, 1: 6})
     assert placed(consumer, 2).starts == {}
     assert (consumer.ended, consumer.committed_now) == ([], {})
+
+
+class TimestampConsumer(LatestConsumer):
+    """A topic in which no record is late enough, until one comes right after that was asked."""
+
+    def __init__(self) -> None:
+        super().__init__(0, {})
+        self.end, self.at = 10, 0
+
+    def seek_to_end(self, *_: TopicPartition) -> None:
+        self.at = -1
+
+    def position(self, *_: Any, **__: Any) -> int:
+        if self.at < 0:
+            self.at = self.end
+        return self.at
+
+    def offsets_for_times(self, tps: Any, **_: Any) -> dict[TopicPartition, Any]:
+        self.end += 1
+        return dict.fromkeys(tps)
+
+    def seek(self, _: TopicPartition, offset: int) -> None:
+        self.at = offset
+
+
+def test_given_a_record_that_comes_after_its_timestamp_was_looked_up_when_placed_then_it_is_not_missed() -> (
+    None
+):
+    consumer = TimestampConsumer()
+    polled, listener = made(consumer, mapping(position="AT_TIMESTAMP"))
+    listener.changes.append(Change("assigned", [Partition("t", 0)], {}))
+    polled.poll(0)
+    assert consumer.position() == 10
 
 
 def test_given_what_cannot_be_read_when_polled_then_its_partition_alone_rests_until_it_can() -> None:

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -24,9 +25,11 @@ class FakePoller:
     def __init__(self, mapping: Mapping, stop: threading.Event, drained: threading.Event) -> None:
         self.mapping, self.status, self.fatal = mapping, Status("polling"), None
         self.started = threading.Event()
+        self.turned_at: float | None = None
         self._stop, self._drained = stop, drained
 
     def run(self) -> None:
+        self.turned_at = time.monotonic()
         self.started.set()
         self._stop.wait(WAIT_SECONDS)
         self._drained.wait(WAIT_SECONDS)
@@ -160,3 +163,47 @@ def test_given_pollers_that_are_not_started_when_asked_then_every_mapping_is_the
     supervisor.start()
     assert all(poller.started.wait(WAIT_SECONDS) for poller in pollers.made)
     supervisor.stop(WAIT_SECONDS)
+
+
+def long_ago() -> float:
+    return time.monotonic() - 1_000
+
+
+def test_given_a_loop_that_hangs_when_asked_then_it_is_not_alive(pollers: Pollers) -> None:
+    supervisor = Supervisor(pollers)
+    supervisor.prepare([mapping("a"), mapping("b")], ends_alone=True)
+    supervisor.start()
+    assert all(poller.started.wait(WAIT_SECONDS) for poller in pollers.made)
+    assert supervisor.alive()
+    pollers.made[1].turned_at = long_ago()
+    assert not supervisor.alive()
+    pollers.drained.set()
+    supervisor.stop(WAIT_SECONDS)
+
+
+def test_given_a_poller_that_waits_for_the_one_it_replaces_when_asked_then_it_is_alive(
+    pollers: Pollers,
+) -> None:
+    supervisor = Supervisor(pollers)
+    supervisor.prepare([mapping("a")], ends_alone=True)
+    supervisor.start()
+    supervisor.take_up([replace(mapping("a"), batch_size=7)])
+    waiting = pollers.made[1]
+    assert not waiting.started.is_set()
+    assert waiting.turned_at is None
+    assert supervisor.alive()
+    pollers.drained.set()
+    supervisor.stop(WAIT_SECONDS)
+
+
+def test_given_a_poller_that_has_drained_when_another_still_drains_then_they_are_alive(
+    pollers: Pollers,
+) -> None:
+    pollers.drained.set()
+    supervisor = Supervisor(pollers)
+    supervisor.prepare([mapping("a")], ends_alone=True)
+    supervisor.start()
+    assert pollers.made[0].started.wait(WAIT_SECONDS)
+    supervisor.stop(WAIT_SECONDS)
+    pollers.made[0].turned_at = long_ago()
+    assert supervisor.alive()

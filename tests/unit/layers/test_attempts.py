@@ -9,12 +9,12 @@ import boto3
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from users import dead_letters
-from users.attempts import Attempts
-from users.dead_letters import Poison
+from users.consumer import dead_letters
+from users.consumer.attempts import Attempts
+from users.consumer.dead_letters import Poison
+from users.consumer.received import Received
 from users.errors import OutOfTimeError, UnavailableError
 from users.events import PoisonRecordError, Reason, Record
-from users.received import Received
 
 from tests import sam
 from tests.unit.fakes import DynamoFaults

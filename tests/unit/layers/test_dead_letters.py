@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from users import dead_letters
-from users.dead_letters import Poison, dead_letter, notes, own_record
+from users.consumer import dead_letters
+from users.consumer.dead_letters import Poison, dead_letter, notes, own_record
+from users.consumer.received import Received, received
 from users.events import PoisonRecordError, Reason, Record
-from users.received import Received, received
 
 from tests.kafka import delivered
 

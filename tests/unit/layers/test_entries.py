@@ -5,7 +5,7 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tenant_auth.entries import NDJSON, EntriesError, NotJson, NotJsonError, entries
+from tenant_auth.http.entries import NDJSON, EntriesError, NotJson, NotJsonError, entries
 
 LINES = NDJSON[0]
 ARRAY = "application/json"

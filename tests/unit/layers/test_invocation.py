@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 from mesh import paths
-from tenant_auth import gateway
-from users.invocation import WrongEventError, batch, is_warm_up
+from tenant_auth.http import gateway
+from users.consumer.invocation import WrongEventError, batch, is_warm_up
 
 BATCHES = sorted((paths.ROOT / "tests" / "events" / "kafka").glob("*.json"))
 WARM_UPS = [

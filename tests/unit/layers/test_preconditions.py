@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tenant_auth.preconditions import MalformedTagsError, _expected_versions, etag, is_known
+from tenant_auth.http.preconditions import MalformedTagsError, _expected_versions, etag, is_known
 
 WEAK = [f"W/{etag(3)}", f' W/{etag(3)} , "x"']
 NONE_OF_OURS = ['""', '"3-gzip"', '"03"', '"abc"', '"-3"', '"99999999999999999999"', '"W/"', '"é"']

@@ -11,7 +11,7 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, Sampler
 from opentelemetry.trace import StatusCode, Tracer
 from tracing import spans as module
-from tracing.spans import Spans
+from tracing.spans import Lost, Spans
 
 
 class FakeExporter(SpanExporter):
@@ -25,6 +25,8 @@ class FakeExporter(SpanExporter):
         self.exports.append(spans)
         if isinstance(self.answers, Exception):
             raise self.answers
+        if self.answers is SpanExportResult.FAILURE:
+            module._said.last = "refused"
         return self.answers
 
 
@@ -50,14 +52,6 @@ def spans(exporter: FakeExporter, clock: Clock) -> Spans:
     return Spans(exporter, clock)
 
 
-@pytest.fixture
-def lost(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The values of the metric SpansLost."""
-    counted: list[float] = []
-    monkeypatch.setattr(module._metrics, "add_metric", lambda name, unit, value: counted.append(value))
-    return counted
-
-
 def tracer(spans: Spans, sampler: Sampler = ALWAYS_ON) -> Tracer:
     provider = TracerProvider(sampler, Resource({}), shutdown_on_exit=False)
     provider.add_span_processor(spans)
@@ -68,15 +62,11 @@ def names(spans: Sequence[ReadableSpan]) -> list[str]:
     return [span.name for span in spans]
 
 
-def test_given_spans_when_sent_then_they_go_together_and_once(
-    spans: Spans, exporter: FakeExporter, lost: list[float]
-) -> None:
+def test_given_spans_when_sent_then_they_go_together_and_once(spans: Spans, exporter: FakeExporter) -> None:
     for name in ("a", "b"):
         tracer(spans).start_span(name).end()
-    spans.send()
-    spans.send()
+    assert (spans.send(), spans.send()) == (Lost(), Lost())
     assert [names(each) for each in exporter.exports] == [["a", "b"]]
-    assert lost == []
 
 
 def test_given_a_trace_that_is_not_sampled_when_sent_then_nothing_goes(
@@ -87,35 +77,32 @@ def test_given_a_trace_that_is_not_sampled_when_sent_then_nothing_goes(
     assert exporter.exports == []
 
 
-@pytest.mark.parametrize("answer", [SpanExportResult.FAILURE, ValueError("a name")])
+@pytest.mark.parametrize(
+    ("answer", "reason"), [(SpanExportResult.FAILURE, "refused"), (ValueError("Ada"), "ValueError")]
+)
 def test_given_a_failure_when_spans_follow_then_they_are_lost_for_a_while_and_nobody_is_asked(
-    spans: Spans,
-    exporter: FakeExporter,
-    clock: Clock,
-    lost: list[float],
-    answer: SpanExportResult | Exception,
+    spans: Spans, exporter: FakeExporter, clock: Clock, answer: SpanExportResult | Exception, reason: str
 ) -> None:
     exporter.answers = answer
+    lost = []
     for clock.now in (0, 14.9):
         tracer(spans).start_span("a").end()
-        spans.send()
-    assert (len(exporter.exports), lost) == (1, [1, 1])
+        lost.append(spans.send())
+    assert (len(exporter.exports), lost) == (1, [Lost(1, reason), Lost(1)])
     exporter.answers = SpanExportResult.SUCCESS
     clock.now = 15
     tracer(spans).start_span("b").end()
-    spans.send()
+    assert spans.send() == Lost()
     assert names(exporter.exports[1]) == ["b"]
-    assert lost == [1, 1]
 
 
-def test_given_more_spans_than_memory_is_for_when_sent_then_the_rest_is_counted(
-    spans: Spans, exporter: FakeExporter, lost: list[float]
+def test_given_more_spans_than_memory_is_for_when_sent_then_the_rest_is_lost(
+    spans: Spans, exporter: FakeExporter
 ) -> None:
     start = tracer(spans).start_span
     for _ in range(2_050):
         start("a").end()
-    spans.send()
-    assert (len(exporter.exports[0]), lost) == (2_048, [2])
+    assert (spans.send(), len(exporter.exports[0])) == (Lost(2), 2_048)
 
 
 def test_given_an_error_when_sent_then_its_type_is_told_and_not_its_words(
@@ -129,10 +116,9 @@ def test_given_an_error_when_sent_then_its_type_is_told_and_not_its_words(
     assert (span.status.status_code, span.status.description, span.events) == (StatusCode.ERROR, None, ())
 
 
-def test_given_an_endpoint_that_never_answers_when_sent_then_it_comes_to_an_end(lost: list[float]) -> None:
+def test_given_an_endpoint_that_never_answers_when_sent_then_it_comes_to_an_end() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/v1/traces"
         spans = Spans(OTLPSpanExporter(url, timeout=module._TIMEOUT_SECONDS))
         tracer(spans).start_span("a").end()
-        spans.send()
-    assert lost == [1]
+        assert spans.send().spans == 1

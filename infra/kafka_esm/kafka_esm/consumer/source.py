@@ -344,14 +344,15 @@ class Source:
 
     def _seek_to_timestamp(self, tps: Collection[TopicPartition]) -> None:
         start = round((self._mapping.starting_timestamp or 0) * 1000)
+        # The ends come first: what arrives after the look-up is behind them, and is not missed.
+        self._consumer.seek_to_end(*tps)
+        ends = {tp: self._position(tp) for tp in tps}
         found = self._consumer.offsets_for_times(dict.fromkeys(tps, start), timeout_ms=_LOOKUP_MS)
         for tp in tps:
             offset = found.get(tp)
             # Kafka answers with nothing if no record is that late, Tansu with a timestamp of -1.
-            if offset is None or offset.timestamp < 0:
-                self._consumer.seek_to_end(tp)
-            else:
-                self._consumer.seek(tp, offset.offset)
+            late = offset is not None and offset.timestamp >= 0
+            self._consumer.seek(tp, offset.offset if late else ends[tp])
 
     def _position(self, tp: TopicPartition) -> int:
         position: int | None = self._consumer.position(tp, timeout_ms=_LOOKUP_MS)

@@ -15,7 +15,7 @@ from mesh.errors import MeshError
 from mesh.state import load_running, lock
 
 if TYPE_CHECKING:
-    from mesh.commands.dead_letters import Letter
+    from mesh.kafka.dead_letters import Letter
 
 _WIDTH = 200  # of what is no terminal: a pipe shall not cut the table
 
@@ -36,7 +36,7 @@ def list_command(
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
     """List the dead letters that were not replayed yet."""
-    from mesh.commands import dead_letters
+    from mesh.kafka import dead_letters
 
     choice = dead_letters.choose(reason, tenant)
     found = [each for each in dead_letters.read(dead_letters.topic_of(load_running())) if each.is_of(choice)]
@@ -59,7 +59,7 @@ def show_command(
     place: Annotated[str, typer.Argument(metavar="PARTITION:OFFSET", help="As `mesh dlq list` has it.")],
 ) -> None:
     """Show a dead letter: why it is one, its key, its headers and its value."""
-    from mesh.commands import dead_letters
+    from mesh.kafka import dead_letters
 
     [letter] = dead_letters.at(dead_letters.read(dead_letters.topic_of(load_running())), [place])
     key, value, headers = letter.record
@@ -88,7 +88,7 @@ def replay_command(
 
     Only what --all sends is remembered as replayed.
     """
-    from mesh.commands import dead_letters
+    from mesh.kafka import dead_letters
 
     if everything == bool(places):
         raise MeshError("Say which dead letters to replay: PARTITION:OFFSET, or --all.")

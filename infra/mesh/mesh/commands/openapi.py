@@ -3,7 +3,7 @@
 from importlib.metadata import version
 from typing import Any
 
-from tenant_auth.problems import Problem
+from tenant_auth.http.problems import Problem
 
 from mesh.deployment.function_source import HTTP_FUNCTIONS, load_function
 

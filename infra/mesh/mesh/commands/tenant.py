@@ -6,8 +6,8 @@ from time import sleep
 from rich.console import Console
 
 from mesh.clients import operator, tables
-from mesh.commands import dead_letters
 from mesh.errors import MeshError
+from mesh.kafka import dead_letters
 from mesh.progress import progress_bar
 from mesh.state import State
 

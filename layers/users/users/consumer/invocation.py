@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from users.received import Received, received
+from users.consumer.received import Received, received
 
 _SOURCES = ("SelfManagedKafka", "aws:kafka")
-_WARMERS = ("aws.events", "serverless-plugin-warmup")  # as in tenant_auth.gateway: layers do not share code
+_WARMERS = ("aws.events", "serverless-plugin-warmup")  # as in tenant_auth.http.gateway, of another layer
 
 
 class WrongEventError(Exception):

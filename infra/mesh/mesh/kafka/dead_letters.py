@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from kafka import KafkaAdminClient, KafkaConsumer, OffsetAndMetadata, TopicPartition
 from kafka.errors import NoError
-from users.dead_letters import notes, own_record
+from users.consumer.dead_letters import notes, own_record
 from users.events import Reason, Record
 from users.publisher import Publisher
 

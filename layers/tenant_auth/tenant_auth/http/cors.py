@@ -7,7 +7,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from tenant_auth.problems import problem
+from tenant_auth.http.problems import problem
 from tenant_auth.settings import CorsSettings
 
 _EXPOSED = (

@@ -6,8 +6,8 @@ Who is deleted stays known by a version, so that an event of before brings nobod
 from collections.abc import Mapping, Sequence
 from typing import Protocol, TypeVar
 
+from users.consumer.received import Received
 from users.events import UserChanged, UserDeleted, UserEvent
-from users.received import Received
 
 Who = tuple[str, int]  # a tenant's user
 Good = tuple[Received, UserEvent]

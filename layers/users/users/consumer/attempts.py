@@ -26,11 +26,12 @@ from aws_lambda_powertools import Logger
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from users import dead_letters, table
-from users.dead_letters import Poison
+from users import table
+from users.consumer import dead_letters
+from users.consumer.dead_letters import Poison
+from users.consumer.received import Received
 from users.errors import OutOfTimeError, UnavailableError
 from users.events import PoisonRecordError, Reason
-from users.received import Received
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

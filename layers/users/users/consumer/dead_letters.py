@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from aws_lambda_powertools import Logger
 from opentelemetry.trace import get_current_span
 
+from users.consumer.received import Received
 from users.errors import UnavailableError
 from users.events import PoisonRecordError, Record
-from users.received import Received
 from users.settings import DeadLetterSettings
 
 if TYPE_CHECKING:

@@ -1,0 +1,1 @@
+"""What a function needs that processes Kafka records: in order, once, and none of them for ever."""
