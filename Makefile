@@ -6,8 +6,8 @@ unexport PYTHONDONTWRITEBYTECODE
 CYCLES ?= 10
 BIN := .venv/bin
 INSTALLED := .venv/.installed
-LANES := tests/integration/kafka_esm tests/apache_kafka tests/conformance tests/distributions tests/embeddings tests/faults tests/iam tests/localstack tests/mesh tests/sam_local
-TYPED := infra layers tests/apache_kafka tests/bench tests/conformance tests/distributions tests/e2e tests/embeddings tests/faults tests/mesh bootstrap.py
+LANES := tests/integration/kafka_esm tests/apache_kafka tests/conformance tests/distributions tests/embeddings tests/faults tests/iam tests/localstack tests/mesh tests/observe tests/sam_local
+TYPED := infra layers tests/apache_kafka tests/bench tests/conformance tests/distributions tests/e2e tests/embeddings tests/faults tests/mesh tests/observe bootstrap.py
 # Both processors: one worker has the mesh that the end-to-end tests share, the other the rest.
 PARALLEL := -n 2 --durations 20
 # Lanes run side by side, each with a memory of what failed: AGAIN=--last-failed runs that alone.
@@ -86,6 +86,10 @@ test-localstack-mesh: $(INSTALLED) ## LocalStack's functions by themselves, and 
 test-sam: $(INSTALLED) ## the functions by sam local, and kafka-esm's image, in containers (as root it gets itself a Docker engine)
 	$(PYTEST) tests/sam_local
 
+.PHONY: test-observe
+test-observe: $(INSTALLED) ## a real Prometheus scrapes a mesh under load: every panel has data, every alert fires
+	$(PYTEST) tests/observe
+
 ##@ Measure it
 
 .PHONY: bench
@@ -118,7 +122,7 @@ types: $(INSTALLED)
 	@for app in functions/*/app.py; do $(BIN)/mypy $$app || exit 1; done
 
 .PHONY: lock
-lock: $(INSTALLED) ## write what is derived: both uv.lock, the layers' requirements.txt, docs/openapi.json, events/
+lock: $(INSTALLED) ## write what is derived: both uv.lock, the layers' requirements.txt, docs/openapi.json, events/, dashboards
 	@$(BIN)/uv lock
 	@python=$$($(BIN)/python -c 'from mesh.deployment.localstack import find_python; print(find_python())' 2>/dev/null) && \
 		$(BIN)/uv lock --quiet --project infra/localstack --python $$python || \
@@ -126,6 +130,7 @@ lock: $(INSTALLED) ## write what is derived: both uv.lock, the layers' requireme
 	@for group in tenant-auth tracing users vectors; do $(call export,$$group,layers/$$(echo $$group | tr - _)); done
 	@$(BIN)/mesh openapi > docs/openapi.json
 	@$(BIN)/python -m tests.sample_events
+	@PYTHONPATH=infra/observability $(BIN)/python -m mesh_observability
 
 export = $(BIN)/uv export --quiet --frozen --only-group $(1) --no-hashes --no-annotate --no-header \
 	--no-emit-package boto3 --format requirements-txt > $(2)/requirements.txt

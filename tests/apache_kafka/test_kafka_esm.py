@@ -187,3 +187,29 @@ def test_given_a_partition_that_cannot_be_read_when_polled_then_it_stops_alone_u
         eventually("it is read again", lambda: committed(admin) == {0: 2, 1: 3})
         eventually("nothing is stopped", lambda: not polled.poller.status.stopped)
     assert sorted(polled.delivered) == [(0, 0), (0, 1), (1, 0), (1, 1), (1, 2)]
+
+
+def test_given_a_batch_that_is_corrupt_on_the_disk_when_polled_then_its_partition_stops_alone_until_mended(
+    broker: Broker, admin: KafkaAdminClient, producer: KafkaProducer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(source, "_REREAD_SECONDS", 0.5)
+    admin.create_topics([NewTopic("t", 2, 1)])
+    for value in (b"before", b"corrupt", b"after"):
+        producer.send("t", value, partition=0).get(timeout=30)
+    (segment,) = (broker.folder / "log" / "t-0").glob("*.log")
+
+    def put(value: bytes) -> None:
+        at = segment.read_bytes().index(b"orrupt") - 1
+        with segment.open("r+b") as file:
+            file.seek(at)
+            file.write(value)
+
+    put(b"C")
+    with polling(mapped(broker, "t")) as polled:
+        eventually("it is named", lambda: "CorruptRecord" in polled.poller.status.stopped.get("t-0", ""))
+        producer.send("t", b"x", partition=1).get(timeout=30)
+        eventually("the other goes on", lambda: committed(admin) == {0: 1, 1: 1})
+        put(b"c")
+        eventually("it is read again", lambda: committed(admin) == {0: 3, 1: 1})
+        eventually("nothing is stopped", lambda: not polled.poller.status.stopped)
+    assert sorted(polled.delivered) == [(0, 0), (0, 1), (0, 2), (1, 0)]

@@ -21,7 +21,7 @@ from tests.conformance.situation import Situation
 from tests.integration.kafka_esm.conftest import Broker as Tansu
 
 # kafka-esm, unless POLLER says what else is to be tried.
-OURS = f"{sys.executable} -m kafka_esm run --template {{template}} --session-timeout-seconds 2"
+OURS = f"{sys.executable} -m kafka_esm run --template {{template}}"
 _AT_ONCE = 6
 
 Play = Callable[[Situation, str], None]

@@ -52,7 +52,7 @@ def loader(folder: Path) -> list[str]:
     """Return what loads a compose file: Docker's compose plugin, or that plugin's own loader, built by Go."""
     docker, go = shutil.which("docker"), shutil.which("go")
     if docker and not subprocess.run([docker, "compose", "version"], capture_output=True).returncode:
-        options = ["--file", str(containers.FILE), "--profile", "localstack"]
+        options = ["--file", str(containers.FILE), "--profile", "localstack", "--profile", "observe"]
         return [docker, "compose", *options, "config", "--quiet"]
     if go is None:
         pytest.skip("neither Docker's compose plugin nor Go is here: the specification's schema has to do")
@@ -71,7 +71,8 @@ def test_docker_compose_takes_it(tmp_path: Path) -> None:
 
 
 def test_the_services_are_those_of_the_design() -> None:
-    assert set(SERVICES) == {"redpanda", "topics", "console", "qdrant", "localstack"}
+    kafka, observed = {"redpanda", "topics", "console"}, {"prometheus", "grafana"}
+    assert set(SERVICES) == {*kafka, "qdrant", "localstack", *observed}
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -95,8 +96,23 @@ def test_localstack_wants_no_token() -> None:
 @pytest.mark.parametrize("service", RUNNING)
 def test_a_service_has_a_healthcheck_and_listens_on_the_loopback_interface_only(service: str) -> None:
     assert SERVICES[service]["healthcheck"]["test"][0] in ("CMD", "CMD-SHELL")
-    assert SERVICES[service]["ports"]
-    assert all(port.startswith("127.0.0.1:") for port in SERVICES[service]["ports"])
+    assert all(port.startswith("127.0.0.1:") for port in published(service))
+
+
+def published(service: str) -> list[str]:
+    """Return where a service is reached, address first."""
+    found = SERVICES[service]
+    if found.get("network_mode") != "host":
+        ports: list[str] = found["ports"]
+        return ports
+    return {
+        "prometheus": [
+            each.removeprefix("--web.listen-address=")
+            for each in found.get("command", ())
+            if "listen" in each
+        ],
+        "grafana": [f"{found.get('environment', {}).get('GF_SERVER_HTTP_ADDR')}:3000"],
+    }[service]
 
 
 @pytest.mark.parametrize(("service", "folder"), KEPT.items())
@@ -108,7 +124,30 @@ def test_data_is_kept_in_a_named_volume(service: str, folder: str) -> None:
 
 def test_only_who_asks_for_localstack_gives_it_dockers_socket() -> None:
     with_socket = {name for name, each in SERVICES.items() if "docker.sock" in str(each.get("volumes"))}
-    assert with_socket == {"localstack"} == {name for name, each in SERVICES.items() if "profiles" in each}
+    assert with_socket == {"localstack"}
+    assert {name: each["profiles"] for name, each in SERVICES.items() if "profiles" in each} == {
+        "localstack": ["localstack"],
+        "prometheus": ["observe"],
+        "grafana": ["observe"],
+    }
+
+
+def test_prometheus_and_grafana_find_what_they_are_given() -> None:
+    for service in ("prometheus", "grafana"):
+        for volume in SERVICES[service]["volumes"]:
+            source, target, mode = volume.split(":")
+            assert (containers.FILE.parent / source).is_dir()
+            assert mode == "ro"
+            inside = [each for each in SERVICES[service].get("command", ()) if target in each]
+            for name in inside:
+                assert (containers.FILE.parent / source / name.rpartition("/")[2]).is_file()
+    source = containers.FILE.parent / "../observability/grafana/provisioning"
+    (data,) = yaml.safe_load((source / "datasources/prometheus.yaml").read_text())["datasources"]
+    assert data["url"] == f"http://{published('prometheus')[0]}"
+    (provider,) = yaml.safe_load((source / "dashboards/event-mesh.yaml").read_text())["providers"]
+    assert any(
+        volume.split(":")[1] == provider["options"]["path"] for volume in SERVICES["grafana"]["volumes"]
+    )
 
 
 def test_the_topics_are_those_of_the_template_and_the_mesh(template: dict[str, Any]) -> None:

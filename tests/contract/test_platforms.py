@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 from mesh import paths
@@ -44,7 +45,9 @@ def wheels(project: Path) -> dict[tuple[str, str], list[str]]:
     """Return the names of the wheels of each package and version of a lock file."""
     packages = tomllib.loads((project / "uv.lock").read_text(encoding="utf-8"))["package"]
     return {
-        (each["name"], each["version"]): [file["url"].rpartition("/")[2] for file in each.get("wheels", [])]
+        (each["name"], each["version"]): [
+            unquote(file["url"].rpartition("/")[2]) for file in each.get("wheels", [])
+        ]
         for each in packages
         if "version" in each
     }

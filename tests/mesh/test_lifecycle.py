@@ -45,7 +45,7 @@ def test_down_leaves_no_process_and_no_folder(own: Mesh) -> None:
     own.run("up")
     own.run("invoke", "enrich", "-e", str(Path(__file__).parents[1] / "events/kafka/two_partitions.json"))
     processes = own.processes()
-    assert len(processes) >= 6  # five components and a function's worker
+    assert len(processes) >= 7  # six components and a function's worker
 
     own.run("down")
 
@@ -75,7 +75,7 @@ def test_what_crashed_and_forgets_nothing_starts_again_where_it_was(own: Mesh) -
     with own.client("tenant-a") as client:
         client.create("ada@x.dev", "Ada", "was there before the crash")
         assert wait_until(partial(client.finds, "was there before the crash"), 60)
-        for name in ("qdrant", "poller", "schedule"):
+        for name in ("qdrant", "metrics", "poller", "schedule"):
             os.kill(own.component(name)["pid"], signal.SIGKILL)
         client.create("eve@x.dev", "Eve", "came while it was down")
 
@@ -111,12 +111,13 @@ def test_a_damaged_state_is_named(own: Mesh) -> None:
     (own.home / "state.json").unlink()
 
 
-def test_a_running_mesh_is_not_moved_in_silence(mesh: Mesh) -> None:
-    address = mesh.component("kafka")["address"]
+@pytest.mark.parametrize("name", ["kafka", "metrics"])
+def test_a_running_mesh_is_not_moved_in_silence(mesh: Mesh, name: str) -> None:
+    address = mesh.component(name)["address"]
 
-    output = mesh.run("up", "--kafka-port", "1", code=2)
+    output = mesh.run("up", f"--{name}-port", "1", code=2)
 
-    assert f"kafka runs at {address} already" in output
+    assert f"{name} runs at {address} already" in output
 
 
 def test_without_a_mesh_every_command_says_so(own: Mesh) -> None:

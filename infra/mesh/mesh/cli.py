@@ -41,6 +41,7 @@ def up_command(
     aws_port: Port = None,
     kafka_port: Port = None,
     qdrant_port: Port = None,
+    metrics_port: Port = None,
     attach: Annotated[bool, typer.Option("--attach", help="Stay; Ctrl-C takes the mesh down.")] = False,
     compose: Annotated[
         bool,
@@ -70,6 +71,9 @@ def up_command(
             "/embeddings with multilingual-e5-small. Kept until the mesh is down.",
         ),
     ] = None,
+    observe: Annotated[
+        bool, typer.Option("--observe", help="Start this machine's Prometheus too, with the mesh's alerts.")
+    ] = False,
 ) -> None:
     """Build, start and deploy what is still to be built, started and deployed.
 
@@ -80,10 +84,11 @@ def up_command(
     from mesh.platforms import check
 
     check()
-    ports, parameters = Ports(aws_port, kafka_port, qdrant_port), _parameters(parameter or [])
+    ports = Ports(aws_port, kafka_port, qdrant_port, metrics_port)
+    parameters = _parameters(parameter or [])
     with lock():
         state = _with_progress(
-            lambda progress: up(ports, parameters, progress, compose, emulator, broker, embeddings)
+            lambda progress: up(ports, parameters, progress, compose, emulator, broker, embeddings, observe)
         )
     if attach:
         _watch(state)

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -17,6 +16,7 @@ from mesh.clients.aws import CREDENTIALS, ENRICH_WORKERS, STACK
 from mesh.deployment import build, localstack
 from mesh.errors import MeshError
 from mesh.kafka import apache_kafka
+from mesh.observing import prometheus
 from mesh.state import Component
 
 LOOPBACK = "127.0.0.1"
@@ -27,7 +27,9 @@ QDRANT = "qdrant"
 EMBEDDINGS = "embeddings"
 POLLER = "poller"
 SCHEDULE = "schedule"
-NAMES = (KAFKA, QDRANT, EMBEDDINGS, AWS, POLLER, SCHEDULE)
+METRICS = "metrics"
+PROMETHEUS = "prometheus"
+NAMES = (KAFKA, QDRANT, EMBEDDINGS, AWS, METRICS, PROMETHEUS, POLLER, SCHEDULE)
 EMULATORS = ("ministack", "localstack")
 LOCAL = "local"  # and multilingual, by a component of its own
 TANSU, APACHE_KAFKA_SCRAM = "tansu", "apache-kafka-scram"  # and apache-kafka, without a password
@@ -161,6 +163,19 @@ def start_schedule(aws_endpoint_url: str, functions: list[str]) -> Component:
     return _start(SCHEDULE, command, invoker_environment(), f"every {_SCHEDULE_SECONDS} s")
 
 
+def start_metrics(port: int, aws_endpoint_url: str) -> Component:
+    """Start what serves `/metrics` of the whole mesh, on loopback: it says which tenants there are."""
+    command = [sys.executable, "-m", "mesh.observing", "--endpoint-url", aws_endpoint_url]
+    command += ["--port", str(port)]
+    return _start(METRICS, command, invoker_environment(), f"http://{LOOPBACK}:{port}")
+
+
+def start_prometheus(port: int, metrics_url: str) -> Component:
+    """Start the Prometheus of this machine, which scrapes the mesh and knows its alerts."""
+    command = prometheus.command(port, metrics_url, paths.DATA / PROMETHEUS)
+    return _start(PROMETHEUS, command, build.base_environment(), f"http://{LOOPBACK}:{port}")
+
+
 def invoker_environment() -> dict[str, str]:
     """Return the environment of what calls functions."""
     return {**build.base_environment(), **CREDENTIALS}
@@ -248,17 +263,6 @@ def _http_ok(path: str) -> Callable[[str], bool]:
     return answers
 
 
-def _tcp(address: str) -> bool:
-    for server in address.split(","):
-        host, _, port = server.rpartition(":")
-        try:
-            socket.create_connection((host, int(port)), timeout=2).close()
-        except (OSError, ValueError):
-            continue
-        return True
-    return False
-
-
 def _http_any(address: str) -> bool:
     try:
         _http().get(address)
@@ -269,9 +273,11 @@ def _http_any(address: str) -> bool:
 
 _READY: dict[str, Callable[[str], bool]] = {
     AWS: _http_any,
-    KAFKA: _tcp,
+    KAFKA: process.takes_connections,
     QDRANT: _http_ok("/readyz"),
     EMBEDDINGS: _http_ok("/health"),
     POLLER: _http_ok("/healthz"),
     SCHEDULE: lambda _: True,  # it listens to nobody
+    METRICS: _http_ok("/-/healthy"),
+    PROMETHEUS: _http_ok("/-/ready"),
 }

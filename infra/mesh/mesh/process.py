@@ -43,6 +43,18 @@ def claim_port(port: int | None, option: str) -> int:
     return port
 
 
+def takes_connections(address: str) -> bool:
+    """Return whether somebody listens at host:port, or at one of several, comma-separated."""
+    for server in address.split(","):
+        host, _, port = server.rpartition(":")
+        try:
+            socket.create_connection((host, int(port)), timeout=2).close()
+        except (OSError, ValueError):
+            continue
+        return True
+    return False
+
+
 def wait_until(condition: Callable[[], bool], timeout: float, interval: float = POLL_SECONDS) -> bool:
     """Return whether `condition` came true within `timeout` seconds, asking every `interval` seconds."""
     deadline = time.monotonic() + timeout

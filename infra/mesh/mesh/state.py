@@ -88,6 +88,13 @@ def load() -> State:
         ) from error
 
 
+def load_components() -> list[Component]:
+    """Return what runs, for a process that looks often: to check the whole state takes 10 MB of libraries."""
+    if not paths.STATE.exists():
+        return []
+    return [Component(**each) for each in json.loads(paths.STATE.read_bytes())["components"]]
+
+
 def load_running() -> State:
     """Return the state of a mesh that is up; MeshError if there is none."""
     state = load()

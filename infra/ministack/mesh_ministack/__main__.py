@@ -12,4 +12,5 @@ if __name__ == "__main__":
     repairs.invocations_wait()
     repairs.workers_keep_to_their_memory()
     repairs.endings_are_told()
+    repairs.every_invocation_is_counted()
     main()

@@ -119,6 +119,7 @@ class _Boundary:
         duration_ms = round((time.perf_counter() - started) * 1000, 1)
         _metrics.add_metric("Requests", MetricUnit.Count, 1)
         _metrics.add_metric("RequestDuration", MetricUnit.Milliseconds, duration_ms)
+        _metrics.add_metadata("status", status)  # no dimension, which would be a metric more for each
         route = getattr(scope.get("route"), "path", None)  # never the path itself: a query is private
         describe(span, scope["method"], route, status)
         _logger.info("request", method=scope["method"], route=route, status=status, duration_ms=duration_ms)

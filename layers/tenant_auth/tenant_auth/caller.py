@@ -3,7 +3,7 @@
 import re
 from typing import Annotated
 
-from aws_lambda_powertools import Logger
+from aws_lambda_powertools import Logger, Metrics
 from fastapi import Depends, Request, Security
 from fastapi.security import HTTPBearer
 from opentelemetry.trace import get_current_span
@@ -25,6 +25,7 @@ _SIGNED_TOKEN = re.compile(rf"{_SCHEME}({_SEGMENT}\.{_SEGMENT}\.{_SEGMENT})", re
 _MAX_LENGTH = 8 * 1024
 
 _logger = Logger()
+_metrics = Metrics()
 
 
 def authenticate(authorization: str | None) -> Caller:
@@ -68,12 +69,13 @@ _bearer = HTTPBearer(
 
 
 def current_caller(request: Request, _documented: Annotated[object, Security(_bearer)] = None) -> Caller:
-    """Return the caller of `request`, verified once; span and log lines have its tenant from here on."""
+    """Return the caller of `request`, verified once; log, metrics and span have its tenant from here on."""
     caller: Caller | None = getattr(request.state, "caller", None)
     if caller is None:
         caller = authenticate(request.headers.get("authorization"))
         request.state.caller = caller
         _logger.append_keys(tenant=caller.tenant_id)
+        _metrics.add_metadata("tenant", caller.tenant_id)  # no dimension: tenants do not end
         get_current_span().set_attribute("event_mesh.tenant", caller.tenant_id)
     return caller
 

@@ -6,7 +6,7 @@ import sys
 import threading
 from typing import Any
 
-from confluent_kafka import Consumer  # type: ignore[import-not-found]  # it has an environment of its own
+from confluent_kafka import Consumer
 
 bootstrap, topic, group, strategy = sys.argv[1:]
 stop = threading.Event()

@@ -437,6 +437,18 @@ def test_given_a_request_when_answered_then_its_metrics_are_in_the_namespace_of_
     assert line["Requests"] == [1]
 
 
+def test_given_a_request_when_answered_then_its_metrics_say_for_whom_and_with_which_status(
+    endpoint: Endpoint,
+) -> None:
+    endpoint.call(token="tenant-a:user-1")
+    endpoint.call()
+    lines = [line for line in endpoint.function.metrics() if "Requests" in line]
+    assert [(line.get("tenant"), line["status"]) for line in lines] == [
+        ("tenant-a", endpoint.success),
+        (None, 401),
+    ]
+
+
 def test_given_a_host_that_is_no_host_when_a_path_is_unknown_then_a_problem(endpoint: Endpoint) -> None:
     answer = endpoint.function.http("GET", "/nothing", token="tenant-a:user-1", headers={"Host": "["})
     answer.problem(404)

@@ -14,6 +14,7 @@ from mesh.deployment import build, deploy, issuer, template_parameters
 from mesh.deployment.provision import provision
 from mesh.errors import MeshError
 from mesh.kafka import kafka_access
+from mesh.observing import prometheus
 from mesh.state import Component, State, load
 
 Progress = Callable[[str], None]
@@ -30,6 +31,7 @@ class Ports:
     aws: int | None = None
     kafka: int | None = None
     qdrant: int | None = None
+    metrics: int | None = None
 
 
 def up(
@@ -40,14 +42,17 @@ def up(
     emulator: str | None = None,
     broker: str | None = None,
     embeddings: str | None = None,
+    observe: bool = False,
 ) -> State:
     """Return the state of a mesh that runs the present sources, starting and deploying what is needed.
 
     `parameters` are the template's, beside those that were given before; they are kept until it is down,
     like the emulator, the broker and who embeds. With `compose`, Kafka and Qdrant are the containers of
-    infra/compose. Whatever goes wrong while it starts, nothing half-started is left. MeshError says what it
-    was.
+    infra/compose; with `observe`, a Prometheus of this machine is started beside. Whatever goes wrong while
+    it starts, nothing half-started is left. MeshError says what it was.
     """
+    if observe:
+        prometheus.find()
     state = load()
     for component in state.crashed:
         progress(f"{component.name} has crashed; its log ended:\n{component.log_tail}")
@@ -91,10 +96,13 @@ def up(
         if state.components[0].pid is None:  # a Kafka elsewhere may have another password now
             state.kafka_secrets |= kafka_access.publish(state)
         _restart_crashed(state, progress)
+        _start_metrics(state, ports.metrics)
         wanted = {**state.parameters, **parameters}
         if state.sources != sources or state.parameters != wanted:
             state.parameters = wanted
             _deploy(state, sources, progress)
+        if observe:
+            _observe(state, progress)
         return state
     state.parameters |= parameters
     with _cleaned_up(state, progress):
@@ -104,13 +112,17 @@ def up(
             containers.start()
             state.compose = True
         _start_stores(state, ports, progress)
+        _start_metrics(state, ports.metrics)
         _deploy(state, sources, progress)
+        if observe:
+            _observe(state, progress)
     return state
 
 
 def _restartable(state: State) -> set[str]:
     """Return what comes back as it was: with its data on disk, or, as the poller, in another component."""
     found = {components.QDRANT, components.EMBEDDINGS, components.POLLER, components.SCHEDULE}
+    found |= {components.METRICS, components.PROMETHEUS}
     return found if state.broker == components.TANSU else found | {components.KAFKA}
 
 
@@ -140,11 +152,16 @@ def _kafka_starter(state: State) -> Callable[[int], Component]:
 def _refuse_changes(state: State, ports: Ports) -> None:
     """MeshError if a component of the running mesh is asked to be somewhere else."""
     stores = _stores(state, ports)
-    for (name, variable, _, port), component in zip(stores, state.components, strict=False):
-        given = os.environ.get(variable, component.address).rstrip("/")
-        if given != component.address or (port and not component.address.endswith(f":{port}")):
+    asked = [
+        (component, os.environ.get(variable), port)
+        for (_, variable, _, port), component in zip(stores, state.components, strict=False)
+    ]
+    asked += [(each, None, ports.metrics) for each in state.components if each.name == components.METRICS]
+    for component, given, port in asked:
+        moved = (given or component.address).rstrip("/") != component.address
+        if moved or (port and not component.address.endswith(f":{port}")):
             raise MeshError(
-                f"{name} runs at {component.address} already. To move it: mesh down, then mesh up."
+                f"{component.name} runs at {component.address} already. To move it: mesh down, then mesh up."
             )
 
 
@@ -180,11 +197,36 @@ def _start_again(state: State, component: Component) -> Component:
         return _kafka_starter(state)(_port(component))
     if component.name == components.EMBEDDINGS:
         return components.start_embeddings(_port(component))
+    if component.name == components.METRICS:
+        return components.start_metrics(_port(component), state.aws_endpoint_url)
+    if component.name == components.PROMETHEUS:
+        return components.start_prometheus(_port(component), _metrics_url(state))
     return components.start_qdrant(_port(component))
 
 
 def _port(component: Component) -> int:
     return int(component.address.rpartition(":")[2])
+
+
+def _start_metrics(state: State, port: int | None) -> None:
+    """Start what counts, before there is anything to be counted; a mesh of an older version has none."""
+    if any(each.name == components.METRICS for each in state.components):
+        return
+    claimed = process.claim_port(port, "--metrics-port")
+    _keep(state, partial(components.start_metrics, claimed, state.aws_endpoint_url))
+
+
+def _metrics_url(state: State) -> str:
+    return next(each.address for each in state.components if each.name == components.METRICS)
+
+
+def _observe(state: State, progress: Progress) -> None:
+    """Start a Prometheus, if there is none yet."""
+    if any(each.name == components.PROMETHEUS for each in state.components):
+        return
+    progress("Starting prometheus")
+    start = partial(components.start_prometheus, process.free_port(), _metrics_url(state))
+    components.wait_ready(_keep(state, start))
 
 
 def _start_schedule(state: State) -> Component:

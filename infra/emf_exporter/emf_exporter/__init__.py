@@ -1,0 +1,1 @@
+"""CloudWatch's embedded metric format (EMF), as metrics for Prometheus."""
