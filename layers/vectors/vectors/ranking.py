@@ -13,7 +13,7 @@ from qdrant_client import models
 
 from vectors.collection import TENANT_FIELD, TERMS_FIELD, TOPICS_FIELD
 from vectors.embedding.vector import Vector
-from vectors.text.terms import Words, words_of
+from vectors.text.terms import Word, Words, words_of
 
 Mode = Literal["hybrid", "meaning", "words"]
 
@@ -23,6 +23,7 @@ _NEAR, _EXACT = 0.7, 0.3  # of a word that somebody has nearly; and if exactly, 
 _POWER = 3.5  # of the share of the words that somebody has
 _PASSED_OVER = 0.3  # of the bonus once more, for a word that counts in a name only
 _ENOUGH = 1 / 2  # of the words
+_POOL = 2  # times as many candidates: by meaning, and of a single word
 _OF_A_NAME = 3  # words, at most
 _VECTOR_DIGITS = 7  # as many as single precision has
 
@@ -73,10 +74,9 @@ def request(
     whom = _filter(asked, only)
     exact = None if at_least is None else models.SearchParams(exact=True)
     bare: dict[str, Any] = {"query_filter": whom, "limit": limit, "score_threshold": at_least}
-    whole = [models.Prefetch(filter=each, limit=3 * candidates) for each in _with_all(asked.words, whom)]
+    by_words = list(_by_words(asked.words, whom, candidates))
     if asked.vector is None:
-        some = models.Prefetch(filter=_with_enough(asked.words, whom), limit=candidates)
-        return {**bare, "prefetch": [*whole, some], "query": _formula(asked, [])}
+        return {**bare, "prefetch": by_words, "query": _formula(asked, [])}
     nearest = [sent(asked.vector)]
     if not asked.words.counted:
         least = [each for each in (at_least, asked.least_cosine) if each is not None]
@@ -87,13 +87,10 @@ def request(
             "score_threshold": max(least, default=None),
         }
     near = models.Prefetch(
-        query=nearest, filter=whom, params=exact, limit=candidates, score_threshold=asked.least_cosine
-    )
-    some = models.Prefetch(
-        query=nearest, filter=_with_enough(asked.words, whom), params=exact, limit=candidates
+        query=nearest, filter=whom, params=exact, limit=_POOL * candidates, score_threshold=asked.least_cosine
     )
     # One list with one score: of several, a formula takes the first one's only.
-    ways = [near, some, *whole]
+    ways = [near, *by_words]
     found = models.Prefetch(
         prefetch=ways, query=nearest, filter=whom, limit=sum(each.limit or 0 for each in ways)
     )
@@ -131,24 +128,33 @@ def _least(words: Words) -> int:
     return ceil(_ENOUGH * len(words.counted))
 
 
-def _with_enough(words: Words, whom: models.Filter) -> models.Filter:
-    near = [_any(word.near) for word in words.counted]
-    return _and(whom, min_should=models.MinShould(conditions=near, min_count=_least(words)))
+def _by_words(words: Words, whom: models.Filter, candidates: int) -> Iterator[models.Prefetch]:
+    """Yield the ways to people by words alone, so that who has all of them is not lost among who has some.
 
-
-def _with_all(words: Words, whom: models.Filter) -> Iterator[models.Filter]:
-    """Yield who has all of the words, not to be lost among the many who have some.
-
-    Of a single word that is who has it exactly. Of a short query also whose name has what was passed over.
+    Qdrant ends a way at its limit where many have the words, and follows the rarest where few do. It chooses
+    by how many people hold a term, and whoever has a word holds all dozen terms of it nearly so: hence one
+    condition of a way at most allows for a typing error.
     """
-    if not words.counted:
+    counted, some = words.counted, ceil(candidates / 2)
+    if not counted:
         return
-    if len(words.counted) == 1:
-        yield _and(whom, [_any(words.counted[0].exact)])
+    if len(counted) == 1:
+        [word] = counted
+        yield _way(whom, [_any(word.exact)], _POOL * candidates)
+        yield _way(whom, [_any(word.near)], some)
     else:
-        yield _and(whom, [_any(word.near) for word in words.counted])
-    if words.names and len(words.counted) <= _OF_A_NAME:
-        yield _and(whom, [*(_any(word.exact) for word in words.counted), _any(words.names)])
+        yield _way(whom, [_all(counted)], candidates)
+        yield _way(whom, [_enough(words)], some)
+    if 1 < len(counted) <= _OF_A_NAME:
+        for place, word in enumerate(counted):
+            others = (*counted[:place], *counted[place + 1 :])
+            yield _way(whom, [_any(word.near), _all(others)], some)
+    if words.names and len(counted) <= _OF_A_NAME:
+        yield _way(whom, [*(_any(word.exact) for word in counted), _any(words.names)], some)
+
+
+def _way(whom: models.Filter, also: Sequence[models.Condition], limit: int) -> models.Prefetch:
+    return models.Prefetch(filter=models.Filter(must=[whom, *also]), limit=limit)
 
 
 def _formula(asked: Asked, meaning: list[models.Expression]) -> models.FormulaQuery:
@@ -165,6 +171,18 @@ def _formula(asked: Asked, meaning: list[models.Expression]) -> models.FormulaQu
     return models.FormulaQuery(formula=models.SumExpression(sum=[*meaning, by_words]))
 
 
+def _enough(words: Words) -> models.Filter:
+    # Of two words one is enough, and may be mistyped.
+    some = [_any(word.near if len(words.counted) == 2 else word.exact) for word in words.counted]
+    return models.Filter(min_should=models.MinShould(conditions=some, min_count=_least(words)))
+
+
+def _all(words: Iterable[Word]) -> models.FieldCondition:
+    """Return the condition that somebody has all words as they are written: one, for Qdrant to be quick."""
+    text = " ".join(word.text for word in words)
+    return models.FieldCondition(key=TERMS_FIELD, match=models.MatchText(text=text))
+
+
 def _any(terms: Iterable[str]) -> models.FieldCondition:
     return models.FieldCondition(key=TERMS_FIELD, match=models.MatchTextAny(text_any=" ".join(sorted(terms))))
 
@@ -177,9 +195,3 @@ def _filter(asked: Asked, only: Sequence[models.ExtendedPointId] | None) -> mode
     if only is not None:
         must.append(models.HasIdCondition(has_id=list(only)))
     return models.Filter(must=must)
-
-
-def _and(
-    whom: models.Filter, also: Sequence[models.Condition] = (), min_should: models.MinShould | None = None
-) -> models.Filter:
-    return models.Filter(must=[whom, *also], min_should=min_should)

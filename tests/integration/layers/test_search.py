@@ -242,6 +242,34 @@ def test_a_full_name_is_found_among_thousands_who_share_half_of_it(users: UserIn
     assert names(search(users, "a", "an ana", 1)) == ["An Ana"]
 
 
+def test_a_mistyped_name_is_found_among_hundreds_who_have_the_other_one(users: UserIndex) -> None:
+    users.write([entry("a", number, "Ana Silva", "will and may") for number in range(1, 400)])
+    users.write([entry("a", 500, "Ana Kowalski", "plays the oboe")])
+
+    assert names(search(users, "a", "ana kowalksi", 1)) == ["Ana Kowalski"]
+    assert names(search(users, "a", "ana kowalksi oboe", 1)) == ["Ana Kowalski"]
+
+
+def test_many_of_another_tenant_change_nothing_where_more_have_the_words_than_are_read(
+    users: UserIndex,
+) -> None:
+    random = Random(7)
+    users.write(
+        [
+            entry("a", number, "Ana", random.choice(["oboe", "oboe chess", "chess"]))
+            for number in range(1, 500)
+        ]
+    )
+    queries = [Search(query, mode) for query in ("oboe", "oboe chess", "oboes chess will") for mode in MODES]
+
+    def answers() -> list[object]:
+        return [users.search("a", each, bag_of_words(each.query).tolist(), 50) for each in queries]
+
+    before = answers()
+    users.write([entry("b", number, "Bo", "oboe chess") for number in range(1, 2_000)])
+    assert answers() == before
+
+
 def test_a_late_fact_is_as_near_as_its_piece(users: UserIndex) -> None:
     filler = "Organises shipments and negotiates with airlines about many things. " * 20
     profile = f"{filler}Breeds poison dart frogs."
