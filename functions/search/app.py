@@ -12,7 +12,7 @@ from tenant_auth.app import create_app, serve
 from tenant_auth.caller import CurrentCaller
 from tenant_auth.parameters import AS_INTEGER
 from tenant_auth.problems import answer, responses
-from vectors.embedding import embed_query
+from vectors.embedding import embed_query, understands
 from vectors.errors import InvalidCursorError, QueryRefusedError, UnavailableError
 from vectors.index import user_index
 from vectors.query import WORDS, with_words
@@ -75,7 +75,7 @@ def search(
     without accents. `minScore` leaves out whom only the meaning found, with a score below it.
     """
     vector = None if mode == "words" else embed_query(query)
-    asked = Search(query, mode, min_score, topic)
+    asked = Search(query, mode, min_score, topic, vector is None or understands(query))
     page = user_index().search(caller.tenant_id, asked, vector, limit, cursor)
     metrics.add_metric("Searches", MetricUnit.Count, 1)
     return SearchResults(

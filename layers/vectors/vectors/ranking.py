@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from math import ceil
 from typing import Any, Literal, NamedTuple
 
+import numpy
 from qdrant_client import models
 
 from vectors.collection import TENANT_FIELD, TERMS_FIELD, TOPICS_FIELD
@@ -24,20 +25,23 @@ _POWER = 3.5  # of the share of the words that somebody has
 _PASSED_OVER = 0.3  # of the bonus once more, for a word that counts in a name only
 _ENOUGH = 1 / 2  # of the words
 _POOL = 2  # times as many candidates: by meaning, and of a single word
-_OF_A_NAME = 3  # words, at most
+# Words, at most. Of a sentence somebody always has a few nearly: `dried` and `died`, `tiles` and `times`.
+_OF_A_NAME = 3
 _VECTOR_DIGITS = 7  # as many as single precision has
 
 
 class Search(NamedTuple):
     """What is searched for.
 
-    `min_score` leaves out whom only meaning found, with a cosine below it; `topic` whoever has another one.
+    `topic` leaves out whoever has another one. `min_score` leaves out whom only meaning found, with a cosine
+    below it or, if the model does not know the words of the query (not `understood`), without one of them.
     """
 
     query: str
     mode: Mode = "hybrid"
     min_score: float | None = None
     topic: str | None = None
+    understood: bool = True
 
 
 class Asked(NamedTuple):
@@ -49,14 +53,17 @@ class Asked(NamedTuple):
     weight: float  # the bonus of who has all words
     least_cosine: float | None
     topic: str | None
+    understood: bool
 
     @classmethod
     def of(cls, tenant_id: str, search: Search, vector: Vector | None, weight: float) -> "Asked":
         """Return what is asked; a mode without words has none, and one without meaning no vector."""
         words = Words((), ()) if search.mode == "meaning" else words_of(search.query)
+        if search.mode == "hybrid" and len(words.counted) > _OF_A_NAME:
+            words = words.as_written()
         least = None if search.min_score is None else search.min_score - 10**-DIGITS / 2
         vector = None if search.mode == "words" else vector
-        return cls(tenant_id, words, vector, weight, least, search.topic)
+        return cls(tenant_id, words, vector, weight, least, search.topic, search.understood or least is None)
 
 
 def request(
@@ -76,7 +83,9 @@ def request(
     bare: dict[str, Any] = {"query_filter": whom, "limit": limit, "score_threshold": at_least}
     by_words = list(_by_words(asked.words, whom, candidates))
     if asked.vector is None:
-        return {**bare, "prefetch": by_words, "query": _formula(asked, [])}
+        near: list[models.Condition] = [_any(word.near) for word in asked.words.counted]
+        nearly = [_way(whom, near, candidates), _way(whom, [_half(near)], candidates)]
+        return {**bare, "prefetch": [*by_words, *nearly], "query": _formula(asked, [])}
     nearest = [sent(asked.vector)]
     if not asked.words.counted:
         least = [each for each in (at_least, asked.least_cosine) if each is not None]
@@ -86,11 +95,15 @@ def request(
             "search_params": exact,
             "score_threshold": max(least, default=None),
         }
-    near = models.Prefetch(
-        query=nearest, filter=whom, params=exact, limit=_POOL * candidates, score_threshold=asked.least_cosine
+    by_meaning = models.Prefetch(
+        query=nearest,
+        filter=whom if asked.understood else models.Filter(must=[whom, _any_of(asked.words.counted)]),
+        params=exact,
+        limit=_POOL * candidates,
+        score_threshold=asked.least_cosine,
     )
     # One list with one score: of several, a formula takes the first one's only.
-    ways = [near, *by_words]
+    ways = [by_meaning, *by_words]
     found = models.Prefetch(
         prefetch=ways, query=nearest, filter=whom, limit=sum(each.limit or 0 for each in ways)
     )
@@ -99,24 +112,25 @@ def request(
 
 def sent(vector: Vector) -> Vector:
     """Return a vector as it is sent to Qdrant: half as long in JSON, and the same in single precision."""
-    return [round(number, _VECTOR_DIGITS) for number in vector]
+    rounded: Vector = numpy.round(vector, _VECTOR_DIGITS).tolist()
+    return rounded
 
 
 def bonus(words: Words, terms: frozenset[str], weight: float) -> float:
     """Return what is added to the cosine of somebody with these terms: `weight`, if these are all words."""
     if not words.counted:
         return 0.0
-    near = sum(not word.near.isdisjoint(terms) for word in words.counted)
-    exact = sum(not word.exact.isdisjoint(terms) for word in words.counted)
-    covered = (_NEAR * near + _EXACT * exact) / len(words.counted)
+    covered = _covered(words, terms)
     passed_over = sum(name in terms for name in words.names)
     return weight * float(covered**_POWER) * (1 + _PASSED_OVER * passed_over)
 
 
 def enough(words: Words, terms: frozenset[str]) -> bool:
-    """Return whether somebody with these terms is found by the words, whatever the query means."""
-    has = sum(not word.near.isdisjoint(terms) for word in words.counted)
-    return bool(words.counted) and has >= _least(words)
+    """Return whether somebody with these terms is found by the words, whatever the query means.
+
+    With half of them, that is, where a word that is there nearly counts as less than one.
+    """
+    return bool(words.counted) and _covered(words, terms) >= _ENOUGH
 
 
 def has_any(words: Words, terms: frozenset[str]) -> bool:
@@ -124,8 +138,10 @@ def has_any(words: Words, terms: frozenset[str]) -> bool:
     return any(not word.near.isdisjoint(terms) for word in words.counted)
 
 
-def _least(words: Words) -> int:
-    return ceil(_ENOUGH * len(words.counted))
+def _covered(words: Words, terms: frozenset[str]) -> float:
+    near = sum(not word.near.isdisjoint(terms) for word in words.counted)
+    exact = sum(not word.exact.isdisjoint(terms) for word in words.counted)
+    return (_NEAR * near + _EXACT * exact) / len(words.counted)
 
 
 def _by_words(words: Words, whom: models.Filter, candidates: int) -> Iterator[models.Prefetch]:
@@ -144,11 +160,12 @@ def _by_words(words: Words, whom: models.Filter, candidates: int) -> Iterator[mo
         yield _way(whom, [_any(word.near)], some)
     else:
         yield _way(whom, [_all(counted)], candidates)
-        yield _way(whom, [_enough(words)], some)
+        yield _way(whom, [_half([_any(word.exact) for word in counted])], some)
     if 1 < len(counted) <= _OF_A_NAME:
         for place, word in enumerate(counted):
             others = (*counted[:place], *counted[place + 1 :])
-            yield _way(whom, [_any(word.near), _all(others)], some)
+            if word.near != word.exact:
+                yield _way(whom, [_any(word.near), _any_of(others)], some)
     if words.names and len(counted) <= _OF_A_NAME:
         yield _way(whom, [*(_any(word.exact) for word in counted), _any(words.names)], some)
 
@@ -162,7 +179,7 @@ def _formula(asked: Asked, meaning: list[models.Expression]) -> models.FormulaQu
     have: list[models.Expression] = [
         models.MultExpression(mult=[weight / len(words.counted), _any(terms)])
         for word in words.counted
-        for weight, terms in ((_NEAR, word.near), (_EXACT, word.exact))
+        for weight, terms in _weighted(word)
     ]
     covered = models.PowExpression(pow=models.PowParams(base=models.SumExpression(sum=have), exponent=_POWER))
     passed_over = [models.MultExpression(mult=[_PASSED_OVER, _any([name])]) for name in words.names]
@@ -171,10 +188,19 @@ def _formula(asked: Asked, meaning: list[models.Expression]) -> models.FormulaQu
     return models.FormulaQuery(formula=models.SumExpression(sum=[*meaning, by_words]))
 
 
-def _enough(words: Words) -> models.Filter:
-    # Of two words one is enough, and may be mistyped.
-    some = [_any(word.near if len(words.counted) == 2 else word.exact) for word in words.counted]
-    return models.Filter(min_should=models.MinShould(conditions=some, min_count=_least(words)))
+def _weighted(word: Word) -> Sequence[tuple[float, frozenset[str]]]:
+    if word.near == word.exact:
+        return [(_NEAR + _EXACT, word.exact)]
+    return [(_NEAR, word.near), (_EXACT, word.exact)]
+
+
+def _half(conditions: Sequence[models.Condition]) -> models.Filter:
+    least = ceil(_ENOUGH * len(conditions))
+    return models.Filter(min_should=models.MinShould(conditions=list(conditions), min_count=least))
+
+
+def _any_of(words: Iterable[Word]) -> models.FieldCondition:
+    return _any(frozenset().union(*(word.exact for word in words)))
 
 
 def _all(words: Iterable[Word]) -> models.FieldCondition:

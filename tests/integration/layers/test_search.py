@@ -216,6 +216,24 @@ def test_whom_only_meaning_found_must_be_as_near_as_wanted_and_whom_words_found_
     assert search(users, "a", "xyzzy plugh", min_score=0.3) == []
 
 
+def test_of_a_query_that_the_model_does_not_know_only_who_has_a_word_of_it_is_found(users: UserIndex) -> None:
+    users.write([entry("a", 1, "Ana", "oboe"), entry("a", 2, "Bo", "vexil blorp drung"), entry("b", 3, "Bo")])
+
+    def found(query: str, **more: object) -> list[str]:
+        return names(search(users, "a", query, understood=False, **more))
+
+    assert found("zorpt blorptang vexil drungly", min_score=-1) == ["Bo"]
+    assert found("zorpt blorptang", min_score=-1) == []
+    assert sorted(found("zorpt blorptang")) == ["Ana", "Bo"]
+
+
+def test_a_word_of_two_that_is_there_nearly_finds_nobody_who_is_far_in_meaning(users: UserIndex) -> None:
+    users.write([entry("a", 1, "Ana", "likes to travel")])
+
+    assert search(users, "a", "best price for gravel", min_score=0.9) == []
+    assert names(search(users, "a", "gravel", min_score=0.9)) == ["Ana"]
+
+
 def test_a_topic_leaves_out_everybody_else_in_every_mode(users: UserIndex) -> None:
     users.write(
         [

@@ -219,7 +219,7 @@ def test_given_a_search_when_sent_then_every_part_of_it_must_match_exactly_the_o
     [request] = server.requests
     wanted = {"tenantId": "tenant-a"} | ({"topics": topic} if topic else {})
     filters = list(filters_of(request.options))
-    assert len(filters) == {"hybrid": 6, "meaning": 1, "words": 4}[mode]
+    assert len(filters) == {"hybrid": 6, "meaning": 1, "words": 6}[mode]
     for each in filters:
         whom = each.must[0] if isinstance(each.must[0], models.Filter) else each
         assert {condition.key: condition.match.value for condition in whom.must} == wanted

@@ -57,6 +57,10 @@ class Words(NamedTuple):
     counted: tuple[Word, ...]
     names: tuple[str, ...]
 
+    def as_written(self) -> "Words":
+        """Return the same without what is nearly a word."""
+        return self._replace(counted=tuple(word._replace(near=word.exact) for word in self.counted))
+
 
 class Terms(NamedTuple):
     """The terms of a person, by field."""
