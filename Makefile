@@ -104,6 +104,10 @@ bench: up ## measure the running mesh and the poller, each figure beside its flo
 bench-search: $(INSTALLED) ## how well people are found, by class, against what is committed: docs/search_quality.md
 	@$(BIN)/python -m tests.bench.search $(ARGUMENTS)
 
+.PHONY: bench-search-growth
+bench-search-growth: $(INSTALLED) ## what words add to a search by meaning, in tenants of 1,000 and of 100,000 people
+	@$(BIN)/python -m tests.bench.search_growth $(ARGUMENTS)
+
 .PHONY: cycles-localstack
 cycles-localstack: $(INSTALLED) ## LocalStack up, deploy, find a user, down, ten times or CYCLES=N
 	@$(BIN)/python -m tests.localstack.cycles $(CYCLES)

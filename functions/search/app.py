@@ -13,7 +13,7 @@ from tenant_auth.caller import CurrentCaller
 from tenant_auth.http.parameters import AS_INTEGER
 from tenant_auth.http.problems import answer, responses
 from tracing.handler import traced
-from vectors.embedding import embed_query
+from vectors.embedding import embed_query, understands
 from vectors.errors import InvalidCursorError, QueryRefusedError, UnavailableError
 from vectors.index import user_index
 from vectors.query import WORDS, with_words
@@ -76,7 +76,7 @@ def search(
     without accents. `minScore` leaves out whom only the meaning found, with a score below it.
     """
     vector = None if mode == "words" else embed_query(query)
-    asked = Search(query, mode, min_score, topic)
+    asked = Search(query, mode, min_score, topic, vector is None or understands(query))
     page = user_index().search(caller.tenant_id, asked, vector, limit, cursor)
     metrics.add_metric("Searches", MetricUnit.Count, 1)
     return SearchResults(

@@ -78,7 +78,7 @@ def test_modes_and_thresholds_leave_out_what_they_say(client: TenantClient) -> N
         ["meaning"],
         ["meaning"],
     ]
-    assert ask(client, "xqzvb plork", minScore="0.35")["results"] == []
+    assert ask(client, "xqzvb plork", minScore="0.33")["results"] == []
     assert ask(client, "zielinski", minScore="1")["results"][0]["name"] == "Magdalena Zieliński"
     assert ask(client, "zielinski", topic="no such topic")["results"] == []
 

@@ -9,11 +9,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from math import ceil
 from typing import Any, Literal, NamedTuple
 
+import numpy
 from qdrant_client import models
 
 from vectors.collection import TENANT_FIELD, TERMS_FIELD, TOPICS_FIELD
 from vectors.embedding.vector import Vector
-from vectors.text.terms import Words, words_of
+from vectors.text.terms import Word, Words, words_of
 
 Mode = Literal["hybrid", "meaning", "words"]
 
@@ -23,20 +24,24 @@ _NEAR, _EXACT = 0.7, 0.3  # of a word that somebody has nearly; and if exactly, 
 _POWER = 3.5  # of the share of the words that somebody has
 _PASSED_OVER = 0.3  # of the bonus once more, for a word that counts in a name only
 _ENOUGH = 1 / 2  # of the words
-_OF_A_NAME = 3  # words, at most
+_POOL = 2  # times as many candidates: by meaning, and of a single word
+# Words, at most. Of a sentence somebody always has a few nearly: `dried` and `died`, `tiles` and `times`.
+_OF_A_NAME = 3
 _VECTOR_DIGITS = 7  # as many as single precision has
 
 
 class Search(NamedTuple):
     """What is searched for.
 
-    `min_score` leaves out whom only meaning found, with a cosine below it; `topic` whoever has another one.
+    `topic` leaves out whoever has another one. `min_score` leaves out whom only meaning found, with a cosine
+    below it or, if the model does not know the words of the query (not `understood`), without one of them.
     """
 
     query: str
     mode: Mode = "hybrid"
     min_score: float | None = None
     topic: str | None = None
+    understood: bool = True
 
 
 class Asked(NamedTuple):
@@ -48,14 +53,17 @@ class Asked(NamedTuple):
     weight: float  # the bonus of who has all words
     least_cosine: float | None
     topic: str | None
+    understood: bool
 
     @classmethod
     def of(cls, tenant_id: str, search: Search, vector: Vector | None, weight: float) -> "Asked":
         """Return what is asked; a mode without words has none, and one without meaning no vector."""
         words = Words((), ()) if search.mode == "meaning" else words_of(search.query)
+        if search.mode == "hybrid" and len(words.counted) > _OF_A_NAME:
+            words = words.as_written()
         least = None if search.min_score is None else search.min_score - 10**-DIGITS / 2
         vector = None if search.mode == "words" else vector
-        return cls(tenant_id, words, vector, weight, least, search.topic)
+        return cls(tenant_id, words, vector, weight, least, search.topic, search.understood or least is None)
 
 
 def request(
@@ -73,10 +81,11 @@ def request(
     whom = _filter(asked, only)
     exact = None if at_least is None else models.SearchParams(exact=True)
     bare: dict[str, Any] = {"query_filter": whom, "limit": limit, "score_threshold": at_least}
-    whole = [models.Prefetch(filter=each, limit=3 * candidates) for each in _with_all(asked.words, whom)]
+    by_words = list(_by_words(asked.words, whom, candidates))
     if asked.vector is None:
-        some = models.Prefetch(filter=_with_enough(asked.words, whom), limit=candidates)
-        return {**bare, "prefetch": [*whole, some], "query": _formula(asked, [])}
+        near: list[models.Condition] = [_any(word.near) for word in asked.words.counted]
+        nearly = [_way(whom, near, candidates), _way(whom, [_half(near)], candidates)]
+        return {**bare, "prefetch": [*by_words, *nearly], "query": _formula(asked, [])}
     nearest = [sent(asked.vector)]
     if not asked.words.counted:
         least = [each for each in (at_least, asked.least_cosine) if each is not None]
@@ -86,14 +95,15 @@ def request(
             "search_params": exact,
             "score_threshold": max(least, default=None),
         }
-    near = models.Prefetch(
-        query=nearest, filter=whom, params=exact, limit=candidates, score_threshold=asked.least_cosine
-    )
-    some = models.Prefetch(
-        query=nearest, filter=_with_enough(asked.words, whom), params=exact, limit=candidates
+    by_meaning = models.Prefetch(
+        query=nearest,
+        filter=whom if asked.understood else models.Filter(must=[whom, _any_of(asked.words.counted)]),
+        params=exact,
+        limit=_POOL * candidates,
+        score_threshold=asked.least_cosine,
     )
     # One list with one score: of several, a formula takes the first one's only.
-    ways = [near, some, *whole]
+    ways = [by_meaning, *by_words]
     found = models.Prefetch(
         prefetch=ways, query=nearest, filter=whom, limit=sum(each.limit or 0 for each in ways)
     )
@@ -102,24 +112,25 @@ def request(
 
 def sent(vector: Vector) -> Vector:
     """Return a vector as it is sent to Qdrant: half as long in JSON, and the same in single precision."""
-    return [round(number, _VECTOR_DIGITS) for number in vector]
+    rounded: Vector = numpy.round(vector, _VECTOR_DIGITS).tolist()
+    return rounded
 
 
 def bonus(words: Words, terms: frozenset[str], weight: float) -> float:
     """Return what is added to the cosine of somebody with these terms: `weight`, if these are all words."""
     if not words.counted:
         return 0.0
-    near = sum(not word.near.isdisjoint(terms) for word in words.counted)
-    exact = sum(not word.exact.isdisjoint(terms) for word in words.counted)
-    covered = (_NEAR * near + _EXACT * exact) / len(words.counted)
+    covered = _covered(words, terms)
     passed_over = sum(name in terms for name in words.names)
     return weight * float(covered**_POWER) * (1 + _PASSED_OVER * passed_over)
 
 
 def enough(words: Words, terms: frozenset[str]) -> bool:
-    """Return whether somebody with these terms is found by the words, whatever the query means."""
-    has = sum(not word.near.isdisjoint(terms) for word in words.counted)
-    return bool(words.counted) and has >= _least(words)
+    """Return whether somebody with these terms is found by the words, whatever the query means.
+
+    With half of them, that is, where a word that is there nearly counts as less than one.
+    """
+    return bool(words.counted) and _covered(words, terms) >= _ENOUGH
 
 
 def has_any(words: Words, terms: frozenset[str]) -> bool:
@@ -127,28 +138,40 @@ def has_any(words: Words, terms: frozenset[str]) -> bool:
     return any(not word.near.isdisjoint(terms) for word in words.counted)
 
 
-def _least(words: Words) -> int:
-    return ceil(_ENOUGH * len(words.counted))
+def _covered(words: Words, terms: frozenset[str]) -> float:
+    near = sum(not word.near.isdisjoint(terms) for word in words.counted)
+    exact = sum(not word.exact.isdisjoint(terms) for word in words.counted)
+    return (_NEAR * near + _EXACT * exact) / len(words.counted)
 
 
-def _with_enough(words: Words, whom: models.Filter) -> models.Filter:
-    near = [_any(word.near) for word in words.counted]
-    return _and(whom, min_should=models.MinShould(conditions=near, min_count=_least(words)))
+def _by_words(words: Words, whom: models.Filter, candidates: int) -> Iterator[models.Prefetch]:
+    """Yield the ways to people by words alone, so that who has all of them is not lost among who has some.
 
-
-def _with_all(words: Words, whom: models.Filter) -> Iterator[models.Filter]:
-    """Yield who has all of the words, not to be lost among the many who have some.
-
-    Of a single word that is who has it exactly. Of a short query also whose name has what was passed over.
+    Qdrant ends a way at its limit where many have the words, and follows the rarest where few do. It chooses
+    by how many people hold a term, and whoever has a word holds all dozen terms of it nearly so: hence one
+    condition of a way at most allows for a typing error.
     """
-    if not words.counted:
+    counted, some = words.counted, ceil(candidates / 2)
+    if not counted:
         return
-    if len(words.counted) == 1:
-        yield _and(whom, [_any(words.counted[0].exact)])
+    if len(counted) == 1:
+        [word] = counted
+        yield _way(whom, [_any(word.exact)], _POOL * candidates)
+        yield _way(whom, [_any(word.near)], some)
     else:
-        yield _and(whom, [_any(word.near) for word in words.counted])
-    if words.names and len(words.counted) <= _OF_A_NAME:
-        yield _and(whom, [*(_any(word.exact) for word in words.counted), _any(words.names)])
+        yield _way(whom, [_all(counted)], candidates)
+        yield _way(whom, [_half([_any(word.exact) for word in counted])], some)
+    if 1 < len(counted) <= _OF_A_NAME:
+        for place, word in enumerate(counted):
+            others = (*counted[:place], *counted[place + 1 :])
+            if word.near != word.exact:
+                yield _way(whom, [_any(word.near), _any_of(others)], some)
+    if words.names and len(counted) <= _OF_A_NAME:
+        yield _way(whom, [*(_any(word.exact) for word in counted), _any(words.names)], some)
+
+
+def _way(whom: models.Filter, also: Sequence[models.Condition], limit: int) -> models.Prefetch:
+    return models.Prefetch(filter=models.Filter(must=[whom, *also]), limit=limit)
 
 
 def _formula(asked: Asked, meaning: list[models.Expression]) -> models.FormulaQuery:
@@ -156,13 +179,34 @@ def _formula(asked: Asked, meaning: list[models.Expression]) -> models.FormulaQu
     have: list[models.Expression] = [
         models.MultExpression(mult=[weight / len(words.counted), _any(terms)])
         for word in words.counted
-        for weight, terms in ((_NEAR, word.near), (_EXACT, word.exact))
+        for weight, terms in _weighted(word)
     ]
     covered = models.PowExpression(pow=models.PowParams(base=models.SumExpression(sum=have), exponent=_POWER))
     passed_over = [models.MultExpression(mult=[_PASSED_OVER, _any([name])]) for name in words.names]
     lifted = models.SumExpression(sum=[1.0, *passed_over])
     by_words = models.MultExpression(mult=[asked.weight, covered, lifted])
     return models.FormulaQuery(formula=models.SumExpression(sum=[*meaning, by_words]))
+
+
+def _weighted(word: Word) -> Sequence[tuple[float, frozenset[str]]]:
+    if word.near == word.exact:
+        return [(_NEAR + _EXACT, word.exact)]
+    return [(_NEAR, word.near), (_EXACT, word.exact)]
+
+
+def _half(conditions: Sequence[models.Condition]) -> models.Filter:
+    least = ceil(_ENOUGH * len(conditions))
+    return models.Filter(min_should=models.MinShould(conditions=list(conditions), min_count=least))
+
+
+def _any_of(words: Iterable[Word]) -> models.FieldCondition:
+    return _any(frozenset().union(*(word.exact for word in words)))
+
+
+def _all(words: Iterable[Word]) -> models.FieldCondition:
+    """Return the condition that somebody has all words as they are written: one, for Qdrant to be quick."""
+    text = " ".join(word.text for word in words)
+    return models.FieldCondition(key=TERMS_FIELD, match=models.MatchText(text=text))
 
 
 def _any(terms: Iterable[str]) -> models.FieldCondition:
@@ -177,9 +221,3 @@ def _filter(asked: Asked, only: Sequence[models.ExtendedPointId] | None) -> mode
     if only is not None:
         must.append(models.HasIdCondition(has_id=list(only)))
     return models.Filter(must=must)
-
-
-def _and(
-    whom: models.Filter, also: Sequence[models.Condition] = (), min_should: models.MinShould | None = None
-) -> models.Filter:
-    return models.Filter(must=[whom, *also], min_should=min_should)

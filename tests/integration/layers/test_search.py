@@ -216,6 +216,24 @@ def test_whom_only_meaning_found_must_be_as_near_as_wanted_and_whom_words_found_
     assert search(users, "a", "xyzzy plugh", min_score=0.3) == []
 
 
+def test_of_a_query_that_the_model_does_not_know_only_who_has_a_word_of_it_is_found(users: UserIndex) -> None:
+    users.write([entry("a", 1, "Ana", "oboe"), entry("a", 2, "Bo", "vexil blorp drung"), entry("b", 3, "Bo")])
+
+    def found(query: str, **more: object) -> list[str]:
+        return names(search(users, "a", query, understood=False, **more))
+
+    assert found("zorpt blorptang vexil drungly", min_score=-1) == ["Bo"]
+    assert found("zorpt blorptang", min_score=-1) == []
+    assert sorted(found("zorpt blorptang")) == ["Ana", "Bo"]
+
+
+def test_a_word_of_two_that_is_there_nearly_finds_nobody_who_is_far_in_meaning(users: UserIndex) -> None:
+    users.write([entry("a", 1, "Ana", "likes to travel")])
+
+    assert search(users, "a", "best price for gravel", min_score=0.9) == []
+    assert names(search(users, "a", "gravel", min_score=0.9)) == ["Ana"]
+
+
 def test_a_topic_leaves_out_everybody_else_in_every_mode(users: UserIndex) -> None:
     users.write(
         [
@@ -240,6 +258,34 @@ def test_a_full_name_is_found_among_thousands_who_share_half_of_it(users: UserIn
     assert names(search(users, "a", "anna quist", 1)) == ["Ana Quist"]
     assert names(search(users, "a", "quist", 1)) == ["Ana Quist"]
     assert names(search(users, "a", "an ana", 1)) == ["An Ana"]
+
+
+def test_a_mistyped_name_is_found_among_hundreds_who_have_the_other_one(users: UserIndex) -> None:
+    users.write([entry("a", number, "Ana Silva", "will and may") for number in range(1, 400)])
+    users.write([entry("a", 500, "Ana Kowalski", "plays the oboe")])
+
+    assert names(search(users, "a", "ana kowalksi", 1)) == ["Ana Kowalski"]
+    assert names(search(users, "a", "ana kowalksi oboe", 1)) == ["Ana Kowalski"]
+
+
+def test_many_of_another_tenant_change_nothing_where_more_have_the_words_than_are_read(
+    users: UserIndex,
+) -> None:
+    random = Random(7)
+    users.write(
+        [
+            entry("a", number, "Ana", random.choice(["oboe", "oboe chess", "chess"]))
+            for number in range(1, 500)
+        ]
+    )
+    queries = [Search(query, mode) for query in ("oboe", "oboe chess", "oboes chess will") for mode in MODES]
+
+    def answers() -> list[object]:
+        return [users.search("a", each, bag_of_words(each.query).tolist(), 50) for each in queries]
+
+    before = answers()
+    users.write([entry("b", number, "Bo", "oboe chess") for number in range(1, 2_000)])
+    assert answers() == before
 
 
 def test_a_late_fact_is_as_near_as_its_piece(users: UserIndex) -> None:

@@ -219,11 +219,32 @@ def test_given_a_search_when_sent_then_every_part_of_it_must_match_exactly_the_o
     [request] = server.requests
     wanted = {"tenantId": "tenant-a"} | ({"topics": topic} if topic else {})
     filters = list(filters_of(request.options))
-    assert len(filters) == {"hybrid": 6, "meaning": 1, "words": 4}[mode]
+    assert len(filters) == {"hybrid": 6, "meaning": 1, "words": 6}[mode]
     for each in filters:
         whom = each.must[0] if isinstance(each.must[0], models.Filter) else each
         assert {condition.key: condition.match.value for condition in whom.must} == wanted
     assert request.options["limit"] == 4  # one more tells whether there are others as near as the last
+
+
+@pytest.mark.parametrize(
+    "query", ["oboe", "ana silva", "ana maria silva", "who plays the oboe and chess in lisbon"]
+)
+def test_given_words_when_searched_then_only_one_way_compares_vectors_and_none_allows_for_two_typing_errors(
+    index: UserIndex, server: FakeQdrant, query: str
+) -> None:
+    index.search("tenant-a", Search(query), bag_of_words(query).tolist(), 3)
+    [request] = server.requests
+    [found] = request.options["prefetch"]
+    near, *by_words = found.prefetch
+    assert near.query
+    assert not any(way.query for way in by_words)
+    for way in by_words:
+        terms = [condition.match.text_any for condition in way.filter.must if is_any(condition)]
+        assert sum("~" in each for each in terms) <= 1
+
+
+def is_any(condition: models.Condition) -> bool:
+    return isinstance(condition, models.FieldCondition) and isinstance(condition.match, models.MatchTextAny)
 
 
 def filters_of(options: dict[str, Any]) -> Iterator[Any]:

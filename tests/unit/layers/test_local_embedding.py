@@ -47,6 +47,22 @@ def test_given_a_model_of_the_layer_when_embedded_then_no_provider_is_even_impor
     assert not [name for name in sys.modules if name.startswith("vectors.embedding.openai")]
 
 
+@pytest.mark.parametrize(
+    ("text", "pieces", "known"),
+    [
+        ("who bakes bread?", 3, True),
+        ("seamstress", 3, True),
+        ("blorptang vexil", 7, False),
+        ("тпрувыф", 7, False),
+    ],
+)
+def test_given_a_text_when_it_is_spelled_then_the_model_does_not_know_its_words(
+    embedder: Any, model: FakeModel, monkeypatch: pytest.MonkeyPatch, text: str, pieces: int, known: bool
+) -> None:
+    monkeypatch.setattr(model, "token_count", lambda _: pieces + 2)  # the beginning and the end
+    assert embedder.understands(text) is known
+
+
 LONGEST = 512  # tokens that the model reads
 
 

@@ -27,7 +27,7 @@ from mesh.process import wait_until
 from mesh.state import State
 
 _TIMEOUT = 60
-_MIN_SCORE = 0.35  # of the layer's model: docs/search.md, Which minScore
+_MIN_SCORE = 0.33  # of the layer's model: docs/search.md, Which minScore
 _SAMPLES = 5
 
 

@@ -23,6 +23,15 @@ def embed_query(text: str) -> Vector:
     return vector
 
 
+def understands(text: str) -> bool:
+    """Return whether the model knows the words of a text; of another provider's, True: it does not tell."""
+    if settings().embedding_provider != "local":
+        return True
+    from vectors.embedding import local
+
+    return local.understands(text)
+
+
 def embed_passages(
     texts: Sequence[str], millis_left: Callable[[], int] | None = None
 ) -> list[Vector | Refused]:

@@ -44,8 +44,9 @@ _LETTERS_AND_DIGITS = re.compile(r"(?<=[^\W\d]{2})(?=\d{2})|(?<=\d{2})(?=[^\W\d]
 
 
 class Word(NamedTuple):
-    """A word of a query: the terms of somebody who has it, and of somebody who has it or nearly so."""
+    """A word of a query: the term that is written, all of somebody who has it, and of who has it nearly."""
 
+    text: str
     exact: frozenset[str]
     near: frozenset[str]
 
@@ -55,6 +56,10 @@ class Words(NamedTuple):
 
     counted: tuple[Word, ...]
     names: tuple[str, ...]
+
+    def as_written(self) -> "Words":
+        """Return the same without what is nearly a word."""
+        return self._replace(counted=tuple(word._replace(near=word.exact) for word in self.counted))
 
 
 class Terms(NamedTuple):
@@ -89,8 +94,8 @@ def words_of(query: str) -> Words:
     telling = [word for text, word in spoken if not _is_stop(text)]
     names = [f"={text}" for text, _ in spoken if _is_stop(text)]
     if not telling:  # of a name, or written as one (AT&T): in a profile they say as little as in the query
-        forms = [word.exact - {text} | {f"={text}"} for text, word in spoken]
-        return Words(tuple(_distinct(Word(each, each) for each in forms)), ())
+        forms = [(f"={text}", word.exact - {text} | {f"={text}"}) for text, word in spoken]
+        return Words(tuple(_distinct(Word(text, each, each) for text, each in forms)), ())
     return Words(tuple(_distinct(telling)), tuple(dict.fromkeys(names))[:_WORDS])
 
 
@@ -218,7 +223,7 @@ def _spoken(folded: str) -> list[tuple[str, Word]]:
         near = {*exact, *_mistyped(text), *(term for word in whole for term in _mistyped(word))}
         if not _is_unspaced(text):
             near |= {f"{text[:_BEGINNING]}*", *_ONLY_WORDS.findall(text)}
-        spoken.append((text, Word(frozenset(exact), frozenset(near))))
+        spoken.append((text, Word(text, frozenset(exact), frozenset(near))))
     return spoken
 
 
@@ -249,10 +254,10 @@ def _asked_address(chunk: str) -> tuple[str, Word]:
     chunk = chunk.removeprefix("mailto:").strip("<>()[]{},;:.!?\"'")
     local = chunk.rpartition("@")[0]
     if not local:
-        return chunk, Word(frozenset([chunk]), frozenset([chunk]))
+        return chunk, Word(chunk, frozenset([chunk]), frozenset([chunk]))
     near = {chunk, f"{local}@", *_mistyped(_joined(_ONLY_WORDS.findall(local)))}
-    return chunk, Word(frozenset([chunk]), frozenset(near))
+    return chunk, Word(chunk, frozenset([chunk]), frozenset(near))
 
 
 def _either(one: tuple[str, Word], other: tuple[str, Word]) -> tuple[str, Word]:
-    return one[0], Word(one[1].exact | other[1].exact, one[1].near | other[1].near)
+    return one[0], Word(one[0], one[1].exact | other[1].exact, one[1].near | other[1].near)
