@@ -29,7 +29,14 @@ def test_status_as_json_says_everything_a_program_needs(mesh: Mesh) -> None:
     assert report["qdrant_url"]
     assert isinstance(report["consumer_lag"], int)
     assert report["outbox"].keys() == {"size", "age_seconds"}
-    assert [each["name"] for each in report["components"]] == ["kafka", "qdrant", "aws", "poller", "schedule"]
+    assert [each["name"] for each in report["components"]] == [
+        "kafka",
+        "qdrant",
+        "aws",
+        "metrics",
+        "poller",
+        "schedule",
+    ]
     for each in report["components"]:
         assert set(each) == {"name", "pid", "address", "state", "log"}
         if each["name"] not in given_addresses():
