@@ -11,6 +11,7 @@ from tests import sam
 settings.register_profile("event-mesh", deadline=None)
 settings.load_profile("event-mesh")
 
+_FIRST_ENDPOINT = "create_user"
 MEASURED = [paths.ROOT / "tests" / "unit" / folder for folder in ("functions", "layers")]
 
 # What one worker of pytest-xdist runs, since its tests share what was started for them: the slowest first.
@@ -23,12 +24,24 @@ def _place(nodeid: str) -> int:
     return next(found, len(SHARING))
 
 
+def _is_measured(item: pytest.Item) -> bool:
+    """Return whether what a test covers counts. Measuring costs a third of its time.
+
+    Not where nothing measured runs, nor where it is repeated: by random examples, or for every endpoint.
+    """
+    parameters = getattr(getattr(item, "callspec", None), "params", {})
+    endpoint = parameters.get("endpoint", parameters.get("any_endpoint", _FIRST_ENDPOINT))
+    return (
+        any(folder in item.path.parents for folder in MEASURED)
+        and endpoint == _FIRST_ENDPOINT
+        and not is_hypothesis_test(getattr(item, "function", None))
+    )
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what shares a mesh or a component."""
     for item in items:
-        # Measuring costs a third of the time: not where nothing measured runs, or random examples repeat it.
-        measured = any(folder in item.path.parents for folder in MEASURED)
-        if not measured or is_hypothesis_test(getattr(item, "function", None)):
+        if not _is_measured(item):
             item.add_marker("no_cover")
     items.sort(key=lambda item: _place(item.nodeid))
 

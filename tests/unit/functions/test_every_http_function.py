@@ -15,7 +15,7 @@ from tests.unit import gateway, issuer
 from tests.unit.conftest import ColdStart, Function
 from tests.unit.fakes import DynamoFaults, FakeKafka, FakeModel, FakeQdrant
 
-USERS = {"tenant-a": 12, "tenant-b": 12, "tenant-0": 3, "tenant-1": 3, "tenant-2": 3}  # whose ids are 1, 2, …
+USERS = 12  # of a tenant, whose ids are 1, 2, …
 
 
 class Spec(NamedTuple):
@@ -50,7 +50,7 @@ class Endpoint:
     def __init__(self, function: Function) -> None:
         self.function = function
         self.method, self.route, self.parts, self.success, self.wrong, self.allow = ENDPOINTS[function.name]
-        self._users = cycle(range(1, 1 + USERS["tenant-a"]))
+        self._users = cycle(range(1, 1 + USERS))
 
     @property
     def path(self) -> str:
@@ -59,6 +59,12 @@ class Endpoint:
 
     def call(self, **more: Any) -> gateway.Answer:
         return self.function.http(self.method, **{"path": self.path, **self.parts, **more})
+
+    def give_users_to(self, *tenants: str) -> None:
+        """Store users of these tenants, if the endpoint asks for one: that takes longer than most tests."""
+        if "{id}" in self.route:
+            for tenant in tenants:
+                store_users(tenant)
 
     def break_down(self, monkeypatch: pytest.MonkeyPatch, why: str = "on request") -> None:
         """Have what the function calls fail as nobody foresaw."""
@@ -70,28 +76,26 @@ class Endpoint:
             monkeypatch.setattr(self.function.module, name, fail)
 
 
-def store_users() -> None:
+def store_users(tenant: str) -> None:
     """Store the users whom the endpoints of one user ask for."""
     from users import table
 
-    dynamodb = boto3.client("dynamodb")
-    for tenant, users in USERS.items():
-        items = []
-        for user in range(1, 1 + users):
-            email = f"user{user}@{tenant}.dev"
-            items.append({**table.key(tenant, table.email_sk(email)), "userId": {"N": str(user)}})
-            items.append(
-                {
-                    **table.key(tenant, table.user_sk(user)),
-                    "id": {"N": str(user)},
-                    "email": {"S": email},
-                    "name": {"S": "A"},
-                    "profile": {"S": ""},
-                    "createdAt": {"S": "2026-01-01T00:00:00+00:00"},
-                }
-            )
-        puts: list[Any] = [{"PutRequest": {"Item": item}} for item in items]
-        dynamodb.batch_write_item(RequestItems={sam.TABLE_NAME: puts})
+    items: list[dict[str, Any]] = []
+    for user in range(1, 1 + USERS):
+        email = f"user{user}@{tenant}.dev"
+        items.append({**table.key(tenant, table.email_sk(email)), "userId": {"N": str(user)}})
+        items.append(
+            {
+                **table.key(tenant, table.user_sk(user)),
+                "id": {"N": str(user)},
+                "email": {"S": email},
+                "name": {"S": "A"},
+                "profile": {"S": ""},
+                "createdAt": {"S": "2026-01-01T00:00:00+00:00"},
+            }
+        )
+    puts: list[Any] = [{"PutRequest": {"Item": item}} for item in items]
+    boto3.client("dynamodb").batch_write_item(RequestItems={sam.TABLE_NAME: puts})
 
 
 @pytest.fixture(params=ENDPOINTS)
@@ -104,9 +108,8 @@ def endpoint(
     cold_start: ColdStart,
 ) -> Endpoint:
     endpoint = Endpoint(cold_start(request.param))
-    if "{id}" in endpoint.route:
-        store_users()
-        aws.requests.clear()
+    endpoint.give_users_to("tenant-a")
+    aws.requests.clear()
     return endpoint
 
 
@@ -314,6 +317,7 @@ def test_given_too_many_requests_when_called_then_429_says_when_to_come_back_and
 def test_given_a_tenants_flood_when_another_calls_then_it_succeeds(
     endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    endpoint.give_users_to("tenant-b")
     allow(monkeypatch, burst=2)
     statuses = [endpoint.call(token="tenant-a:user-1").status for _ in range(9)]
     assert statuses[2:] == [429] * 7
@@ -365,8 +369,11 @@ def test_given_nobody_known_when_called_then_nothing_is_counted(
 def test_given_no_limit_when_called_then_nothing_is_written_or_said(
     endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, aws: DynamoFaults
 ) -> None:
+    tenants = [f"tenant-{number}" for number in range(3)]
+    endpoint.give_users_to(*tenants)
+    aws.requests.clear()
     allow(monkeypatch, burst=1, per_second="0")
-    answers = [endpoint.call(token=f"tenant-{n}:user-1") for n in range(3)]
+    answers = [endpoint.call(token=f"{tenant}:user-1") for tenant in tenants]
     assert [(answer.status, fields_of(answer)) for answer in answers] == [(endpoint.success, {})] * 3
     assert "UpdateItem" not in aws.requests
 

@@ -163,12 +163,14 @@ def live(world: World, examples: int) -> None:
     )
 
 
+@pytest.mark.no_cover  # random examples repeat what others cover
 def test_given_any_lives_when_delivered_in_any_order_then_list_get_and_search_are_what_was_answered(
     world: World,
 ) -> None:
     live(world, 12)
 
 
+@pytest.mark.no_cover
 def test_given_an_index_that_takes_any_version_then_a_life_is_found_that_ends_otherwise(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
