@@ -182,7 +182,7 @@ def test_a_port_in_use_is_named(own: Mesh, option: str) -> None:
 
 
 def test_given_addresses_are_used_and_not_started(mesh: Mesh, tmp_path: Path) -> None:
-    """A second mesh on the first one's AWS API, broker and Qdrant: only the poller is its own."""
+    """A second mesh on the first one's AWS API, broker and Qdrant: what looks at them and invokes is its own."""
     theirs = mesh.status()
     second = Mesh(
         tmp_path / "second",
@@ -195,8 +195,7 @@ def test_given_addresses_are_used_and_not_started(mesh: Mesh, tmp_path: Path) ->
         states = {each["name"]: each["state"] for each in second.status()["components"]}
         assert states == {
             **dict.fromkeys(("aws", "kafka", "qdrant"), "external"),
-            "poller": "running",
-            "schedule": "running",
+            **dict.fromkeys(("metrics", "poller", "schedule"), "running"),
         }
         assert second.status()["state"] == "running"
     finally:
