@@ -182,7 +182,7 @@ def test_a_port_in_use_is_named(own: Mesh, option: str) -> None:
 
 
 def test_given_addresses_are_used_and_not_started(mesh: Mesh, tmp_path: Path) -> None:
-    """A second mesh on the first one's AWS API, broker and Qdrant: what looks at them and invokes is its own."""
+    """A second mesh on the stores of the first one has its own poller, schedule and metrics."""
     theirs = mesh.status()
     second = Mesh(
         tmp_path / "second",
