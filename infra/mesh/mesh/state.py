@@ -66,6 +66,10 @@ class State:
         """The components that ended by themselves."""
         return [component for component in self.components if component.state == "crashed"]
 
+    def component(self, name: str) -> Component | None:
+        """Return the component of this name, if the mesh has one."""
+        return next((component for component in self.components if component.name == name), None)
+
     def save(self) -> None:
         """Write the state, all or nothing."""
         paths.HOME.mkdir(parents=True, exist_ok=True)

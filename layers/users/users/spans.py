@@ -98,7 +98,9 @@ def _attributes(operation: str, topic: str, events: int) -> dict[str, AttributeV
 def _link(record: Record) -> Link | None:
     """Return the way from a span to where its event was made, if the event tells."""
     headers = dict(reversed(record.headers))
-    carrier = {"traceparent": headers.get("traceparent", b"").decode("ascii", "replace")}
+    if "traceparent" not in headers:
+        return None
+    carrier = {"traceparent": headers["traceparent"].decode("ascii", "replace")}
     made = get_current_span(_trace_context.extract(carrier, Context())).get_span_context()
     event_id = headers.get("ce_id", b"")  # a stranger's may say anything
     known = {"messaging.message.id": event_id.decode()} if _UUID.fullmatch(event_id) else {}

@@ -74,13 +74,19 @@ def test_given_a_mapping_that_is_created_disabled_or_deleted_when_followed_then_
     supervisor.stop(WAIT_SECONDS)
 
 
-def test_given_a_mapping_that_is_updated_when_followed_then_the_new_poller_waits_for_the_old_one(
-    pollers: Pollers,
-) -> None:
+def with_an_update(pollers: Pollers) -> Supervisor:
+    """Return a supervisor whose only mapping was updated: the new poller waits for the old one."""
     supervisor = Supervisor(pollers)
     supervisor.prepare([mapping("a")], ends_alone=True)
     supervisor.start()
     supervisor.take_up([replace(mapping("a"), batch_size=7)])
+    return supervisor
+
+
+def test_given_a_mapping_that_is_updated_when_followed_then_the_new_poller_waits_for_the_old_one(
+    pollers: Pollers,
+) -> None:
+    supervisor = with_an_update(pollers)
     old, new = pollers.made
     assert old.started.wait(WAIT_SECONDS)
     assert not new.started.wait(0.05)  # what the old one has in flight is not over
@@ -184,10 +190,7 @@ def test_given_a_loop_that_hangs_when_asked_then_it_is_not_alive(pollers: Poller
 def test_given_a_poller_that_waits_for_the_one_it_replaces_when_asked_then_it_is_alive(
     pollers: Pollers,
 ) -> None:
-    supervisor = Supervisor(pollers)
-    supervisor.prepare([mapping("a")], ends_alone=True)
-    supervisor.start()
-    supervisor.take_up([replace(mapping("a"), batch_size=7)])
+    supervisor = with_an_update(pollers)
     waiting = pollers.made[1]
     assert not waiting.started.is_set()
     assert waiting.turned_at is None

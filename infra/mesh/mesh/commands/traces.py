@@ -52,13 +52,13 @@ def _below(
 
 
 def _get(state: State, path: str) -> Any:
-    address = next((each.address for each in state.components if each.name == components.TRACES), None)
-    if address is None:
+    traces = state.component(components.TRACES)
+    if traces is None:
         raise MeshError("This mesh keeps no traces. Have it keep them: mesh up --observe")
     try:
-        answer = httpx.get(address + path, timeout=10)
+        answer = httpx.get(traces.address + path, timeout=10)
     except httpx.HTTPError as error:
-        raise MeshError(f"traces does not answer at {address}: {error}") from error
+        raise MeshError(f"traces does not answer at {traces.address}: {error}") from error
     if not answer.is_success:
         raise MeshError(answer.json()["message"])
     return answer.json()

@@ -216,7 +216,7 @@ def _port(component: Component) -> int:
 
 def _start_metrics(state: State, port: int | None) -> None:
     """Start what counts, before there is anything to be counted; a mesh of an older version has none."""
-    if any(each.name == components.METRICS for each in state.components):
+    if state.component(components.METRICS):
         return
     claimed = process.claim_port(port, "--metrics-port")
     _keep(state, partial(components.start_metrics, claimed, state.aws_endpoint_url))
@@ -224,7 +224,7 @@ def _start_metrics(state: State, port: int | None) -> None:
 
 def _start_traces(state: State) -> bool:
     """Start what functions send their traces to; return whether there was none yet."""
-    if any(each.name == components.TRACES for each in state.components):
+    if state.component(components.TRACES):
         return False
     components.wait_ready(_keep(state, partial(components.start_traces, process.free_port())))
     return True
@@ -236,7 +236,7 @@ def _metrics_url(state: State) -> str:
 
 def _observe(state: State, progress: Progress) -> None:
     """Start a Prometheus, if there is none yet."""
-    if any(each.name == components.PROMETHEUS for each in state.components):
+    if state.component(components.PROMETHEUS):
         return
     progress("Starting prometheus")
     start = partial(components.start_prometheus, process.free_port(), _metrics_url(state))

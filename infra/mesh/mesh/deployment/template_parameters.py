@@ -38,24 +38,24 @@ def given(state: State) -> dict[str, str]:
 
 def _traces(state: State) -> dict[str, str]:
     """Return where traces go, if the mesh keeps them."""
-    found = [component.address for component in state.components if component.name == "traces"]
-    return {"OtlpEndpoint": found[0]} if found else {}
+    traces = state.component("traces")
+    return {"OtlpEndpoint": traces.address} if traces else {}
 
 
 def _embeddings(state: State) -> dict[str, str]:
     """Return how functions embed, if the mesh has a component that does."""
-    for component in state.components:
-        if component.name == "embeddings":
-            return {
-                "EmbeddingProvider": "openai",
-                "EmbeddingModel": "multilingual-e5-small",
-                "EmbeddingUrl": f"{component.address}/v1",
-                "EmbeddingBatchSize": "4",  # it takes two seconds for a long text
-                "EmbeddingQueryInputType": "query",
-                "EmbeddingPassageInputType": "passage",
-                "SearchWordsWeight": "0.2",
-            }
-    return {}
+    embeddings = state.component("embeddings")
+    if embeddings is None:
+        return {}
+    return {
+        "EmbeddingProvider": "openai",
+        "EmbeddingModel": "multilingual-e5-small",
+        "EmbeddingUrl": f"{embeddings.address}/v1",
+        "EmbeddingBatchSize": "4",  # it takes two seconds for a long text
+        "EmbeddingQueryInputType": "query",
+        "EmbeddingPassageInputType": "passage",
+        "SearchWordsWeight": "0.2",
+    }
 
 
 def declared() -> list[str]:
