@@ -12,7 +12,7 @@ _SECONDS = 60
 
 def test_given_a_create_when_its_trace_is_asked_for_then_it_leads_to_the_index(mesh: Mesh) -> None:
     api_url = mesh.status()["api_url"]
-    traces = mesh.component("traces")["address"]
+    traces = mesh.component("console")["address"]
     ada = {"email": "ada@lovelace.dev", "name": "Ada Lovelace", "profile": "weaves engines"}
     created = httpx.post(
         f"{api_url}/users/create",

@@ -5,19 +5,18 @@ their first use too: the Idempotency-Key, signed tokens, dead letters.
 """
 
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import pytest
 from mesh import paths, schedule
 from mesh.deployment import built_function
 from mesh.errors import MeshError
-from mesh.traces.server import TracesServer
 from users.events import user_created
 
 from tests import sam
 from tests.integration.layers.as_built import answers, http
 from tests.kafka import delivered
+from tests.otlp_sink import OtlpSink
 from tests.people import ALICE
 from tests.unit import gateway, issuer
 
@@ -78,10 +77,8 @@ def test_enrich_indexes_a_user_that_search_finds_and_sends_poison_away(
 
 def test_a_functions_spans_are_sent(runtime: Path) -> None:
     health = gateway.request("GET", "/health")
-    with TracesServer() as sink:
-        Thread(target=sink.serve_forever, args=(0.01,)).start()
+    with OtlpSink() as sink:
         http("list_users", runtime, health, OTEL_EXPORTER_OTLP_ENDPOINT=sink.url)
-        sink.shutdown()
     assert [span.name for [span] in sink.traces.last(2)] == ["GET /health"]
 
 

@@ -3,10 +3,8 @@
 import json
 from collections.abc import Iterator
 from datetime import timedelta
-from threading import Thread
 
 import pytest
-from mesh.traces.server import TracesServer
 from mesh.traces.span import Span
 from opentelemetry import trace
 from opentelemetry.util._once import Once
@@ -15,6 +13,7 @@ from users.events import Record, user_created
 
 from tests import sam
 from tests.kafka import delivered
+from tests.otlp_sink import OtlpSink
 from tests.people import ALICE
 from tests.unit import gateway
 from tests.unit.conftest import ColdStart, Function, loaded
@@ -43,7 +42,7 @@ enrich: CLIENT upsert user_embeddings
 """
 
 
-class Sink(TracesServer):
+class Sink(OtlpSink):
     """The mesh's endpoint, which also keeps what it was sent."""
 
     def __init__(self) -> None:
@@ -60,10 +59,8 @@ class Sink(TracesServer):
 
 @pytest.fixture
 def sink() -> Iterator[Sink]:
-    with Sink() as server:
-        Thread(target=server.serve_forever, args=(0.01,)).start()
-        yield server
-        server.shutdown()
+    with Sink() as sink:
+        yield sink
 
 
 @pytest.fixture
@@ -361,8 +358,7 @@ def test_given_qdrant_is_down_when_searched_then_the_trace_says_which_error_and_
 def test_given_the_endpoint_is_down_when_created_then_it_is_answered_and_the_loss_counted(
     start: ColdStart, sink: Sink
 ) -> None:
-    sink.shutdown()
-    sink.server_close()
+    sink.stop()
     function = start("create_user")
     for number in range(3):
         new = {**ADA, "email": f"u{number}@x.dev"}
