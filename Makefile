@@ -103,6 +103,8 @@ bench: up ## measure the running mesh and the poller, each figure beside its flo
 	@$(BIN)/python tests/bench/poller.py
 	@$(BIN)/python -m tests.bench.kafka_security
 	@$(BIN)/python tests/bench/cold_start.py
+	@$(BIN)/python -m tests.bench.traces
+	@$(BIN)/python tests/bench/console.py
 
 .PHONY: bench-search
 bench-search: $(INSTALLED) ## how well people are found, by class, against what is committed: docs/search_quality.md
