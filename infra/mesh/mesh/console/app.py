@@ -73,7 +73,7 @@ class Console:
         looking = asyncio.create_task(self._look())
         yield
         looking.cancel()
-        self._errands.stop()
+        await self._errands.close()
         with suppress(asyncio.CancelledError):
             await looking
         await self._http.aclose()
@@ -87,7 +87,7 @@ class Console:
                 if looks % _METRICS_EVERY == 0:
                     asked.append(self._gauges.ask_metrics())
                 await asyncio.gather(*asked)
-                self.hub.publish("meters", self._meters())
+                self.hub.publish("state", self._state())
                 looks += 1
             else:
                 looks = 0
@@ -100,17 +100,14 @@ class Console:
         if found:
             self.hub.publish("visits", [_visit(each) for each in found])
 
-    def _meters(self) -> dict[str, Any]:
-        return {"stations": self._rates.shown(time.time_ns()), **self._gauges.shown()}
-
     def _state(self) -> dict[str, Any]:
-        """Return what a page has to know when it connects."""
+        """Return what a page has to know of the mesh: it may have been brought up anew meanwhile."""
         state = load_unchecked()
         return {
             "api": state.api_url,
             "authMode": state.auth_mode,
             "tracing": tracing(state, self._own),
-            "meters": self._meters(),
+            "meters": {"stations": self._rates.shown(time.time_ns()), **self._gauges.shown()},
         }
 
     async def _page(self, _: Request) -> HTMLResponse:

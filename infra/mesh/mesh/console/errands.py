@@ -40,19 +40,25 @@ class Errands:
                 async with asyncio.timeout(self._seconds):
                     answered = await self._ask(line)
             except TimeoutError:
-                self.stop()
+                self._end()
                 raise MeshError(f"No answer within {self._seconds:g} s. See: mesh status") from None
             except BaseException:
-                self.stop()  # what is still to come must not be the next one's answer
+                self._end()  # what is still to come must not be the next one's answer
                 raise
-            self._idle = asyncio.get_running_loop().call_later(self._idle_seconds, self.stop)
+            self._idle = asyncio.get_running_loop().call_later(self._idle_seconds, self._end)
         answer = json.loads(answered)
         if "error" in answer:
             raise MeshError(answer["error"])
         return answer["result"]
 
-    def stop(self) -> None:
-        """End the process, if there is one."""
+    async def close(self) -> None:
+        """End the process, if there is one, and wait for its end."""
+        process = self._process
+        self._end()
+        if process is not None:
+            await process.wait()
+
+    def _end(self) -> None:
         if self._process is not None:
             with suppress(ProcessLookupError):
                 self._process.kill()

@@ -6,7 +6,6 @@ from typing import Any
 
 import httpx
 
-from mesh import components
 from mesh.state import State
 
 _TIMEOUT = 5
@@ -39,7 +38,7 @@ class Gauges:
     async def ask_metrics(self) -> None:
         """Ask for everything that is counted: it reads the functions' logs, so every few seconds."""
         self._samples = None
-        found = self._state().component(components.METRICS)
+        found = self._state().component("metrics")
         with suppress(*_NO_ANSWER):
             if found is not None:
                 self._samples = samples((await self._get(f"{found.address}/metrics")).text)
@@ -60,8 +59,10 @@ class Gauges:
             },
         }
 
-    def tenants(self) -> dict[str, dict[str, float]]:
+    async def tenants(self) -> dict[str, dict[str, float]]:
         """Return what is counted of each tenant: twenty by name, the others as `_other`."""
+        if self._samples is None:  # no page was open until now
+            await self.ask_metrics()
         found: dict[str, dict[str, float]] = {}
         for name, labels, value in self._samples or []:
             if name in _TENANTS and (tenant := labels.get("tenant")):

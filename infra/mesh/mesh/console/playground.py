@@ -65,7 +65,7 @@ class Playground:
             state = self._state()
             headers = {"Authorization": await self._authorization(state, tenant)}
             headers |= {name: request.headers[name] for name in _SENT if name in request.headers}
-            url = httpx.URL(f"{state.api_url}/{path}", query=request.url.query.encode())
+            url = httpx.URL(f"{state.api_url}/{path}", query=request.url.query.encode() or None)
             answer = await self._http.request(
                 request.method, url, content=bytes(body), headers=headers, timeout=_TIMEOUT
             )

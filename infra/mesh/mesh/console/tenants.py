@@ -24,7 +24,7 @@ class Tenants:
         return [Route("/api/tenants", self._list)]
 
     async def _list(self, _: Request) -> JSONResponse:
-        counts = self._gauges.tenants()
+        counts = await self._gauges.tenants()
         named = sorted(name for name in counts if name != _OTHERS)
         try:
             known = await self._errands.run("tenants", names=named)

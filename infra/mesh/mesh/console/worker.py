@@ -27,7 +27,7 @@ def letters() -> list[dict[str, Any]]:
     from mesh.kafka import dead_letters
 
     found = dead_letters.read(dead_letters.topic_of(load_running()))
-    return sorted(map(_row, found), key=lambda row: str(row["time"]), reverse=True)
+    return sorted(map(_row, found), key=lambda row: row["time"] or "", reverse=True)
 
 
 def replay(places: list[str] | None = None) -> int:

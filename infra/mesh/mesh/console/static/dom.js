@@ -36,18 +36,47 @@ export function button(text, onclick, attributes = {}) {
   return el("button", { type: "button", onclick, ...attributes }, text);
 }
 
-/** Return a table. Rows are arrays of cells: text, elements, or [text, attributes of the cell]. */
-export function table(caption, heads, rows, empty) {
-  const cell = (kind) => (each) =>
-    Array.isArray(each) ? el(kind, each[1], each[0]) : el(kind, kind === "th" ? { scope: "col" } : {}, each);
-  return el("div", { class: "scroll", role: "region", "aria-label": caption, tabindex: "0" },
-    el("table", {},
-      el("caption", { class: "unseen" }, caption),
-      el("thead", {}, el("tr", {}, heads.map((head) =>
-        Array.isArray(head) ? el("th", { scope: "col", ...head[1] }, head[0]) : el("th", { scope: "col" }, head)))),
-      el("tbody", {}, rows.length
-        ? rows.map((row) => el("tr", {}, row.map(cell("td"))))
-        : el("tr", {}, el("td", { colspan: heads.length, class: "faint" }, empty)))));
+/** A table that scrolls by itself. Heads and cells are text, an element, or [either, attributes of the cell]. */
+export class Table {
+  #heads;
+  #body = el("tbody");
+  #waiting = null;
+
+  constructor(caption, heads) {
+    this.#heads = heads;
+    this.element = el("div", { class: "scroll", role: "region", "aria-label": caption, tabindex: "0" },
+      el("table", {},
+        el("caption", { class: "unseen" }, caption),
+        el("thead", {}, el("tr", {}, heads.map((head) => cell("th", head, { scope: "col" })))),
+        this.#body));
+    this.#body.addEventListener("focusout", () => setTimeout(() => this.#waiting && this.#fill(this.#waiting)));
+  }
+
+  /** Show rows, or what is said if there are none. Where somebody is, by keyboard, nothing changes until they leave. */
+  show(rows, empty) {
+    const fresh = rows.length
+      ? rows.map((row) => el("tr", {}, row.map((each) => cell("td", each))))
+      : [el("tr", {}, el("td", { colspan: this.#heads.length, class: "faint" }, empty))];
+    this.#fill(fresh);
+  }
+
+  #fill(fresh) {
+    const there = [...this.#body.children];
+    const same = there.length === fresh.length && fresh.every((row, place) => row.isEqualNode(there[place]));
+    this.#waiting = null;
+    if (same) return;
+    if (this.#body.contains(document.activeElement)) this.#waiting = fresh;
+    else replace(this.#body, fresh);
+  }
+}
+
+function cell(kind, content, attributes = {}) {
+  return Array.isArray(content) ? el(kind, { ...attributes, ...content[1] }, content[0]) : el(kind, attributes, content);
+}
+
+/** Return text for a cell of numbers: they stand below each other. */
+export function number(text) {
+  return [text, { class: "number" }];
 }
 
 /** Ask before something that cannot be undone; resolves to whether it was confirmed. */

@@ -1,12 +1,12 @@
 // Records that could never be processed: why, what they were, and to be sent again.
 
-import { el, replace, button, confirmed, count, table, throttled } from "./dom.js";
+import { el, replace, button, confirmed, count, number, Table, throttled } from "./dom.js";
 import { ask } from "./api.js";
 import { stream } from "./stream.js";
 
 const said = el("p", { class: "result", role: "status" });
 const complaint = el("p", { class: "error", role: "alert" });
-const list = el("div", { "aria-busy": "false" });
+const list = new Table("Dead letters", ["time", "reason", "error", "key", "came from", ["", { "aria-label": "what to do" }]]);
 const detail = el("div");
 const all = button("Replay all", replayAll, { class: "primary", disabled: true });
 const replayedToo = el("input", { type: "checkbox", id: "replayed-too", onchange: () => show() });
@@ -15,7 +15,7 @@ let open = false;
 
 /** Return what a call resolves to, and say what went wrong if it does not. */
 async function tried(work) {
-  list.setAttribute("aria-busy", "true");
+  list.element.setAttribute("aria-busy", "true");
   replace(complaint);
   try {
     return await work();
@@ -23,7 +23,7 @@ async function tried(work) {
     replace(complaint, error.message);
     return null;
   } finally {
-    list.setAttribute("aria-busy", "false");
+    list.element.setAttribute("aria-busy", "false");
   }
 }
 
@@ -39,9 +39,9 @@ function show() {
   const sendable = left.filter((each) => each.replayable).length;
   all.disabled = sendable === 0;
   replace(all, sendable ? `Replay all ${sendable}` : "Replay all");
-  replace(list, table("Dead letters", ["time", "reason", "error", "key", "came from", ["", { "aria-label": "what to do" }]],
+  list.show(
     shown.map((each) => [
-      [el("time", {}, time(each)), { class: "number" }],
+      number(el("time", {}, time(each))),
       el("span", { class: "chip" }, each.reason ?? "unknown"),
       each.error ?? "",
       each.key ?? el("span", { class: "faint" }, "none"),
@@ -53,10 +53,12 @@ function show() {
           : el("span", { class: "faint" }, "names no topic"),
         each.replayed ? el("span", { class: "chip" }, "replayed") : ""),
     ]),
-    found.length ? "All were replayed." : "There is none: every record could be processed."));
+    found.length ? "All were replayed." : "There is none: every record could be processed.");
 }
 
 function showOne(letter) {
+  const headers = new Table("Headers", ["name", "value"]);
+  headers.show(letter.headers.map(([name, value]) => [el("code", {}, name), el("code", {}, value ?? "none")]), "none");
   replace(detail, el("section", { class: "card", "aria-labelledby": "record-title" },
     el("h2", { id: "record-title", tabindex: "-1" }, `Record ${letter.place}`),
     el("dl", {},
@@ -64,7 +66,7 @@ function showOne(letter) {
         .flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value ?? "–")])),
     el("h3", {}, "Headers"),
     // A name may be there twice: each is shown as it is.
-    table("Headers", ["name", "value"], letter.headers.map(([name, value]) => [el("code", {}, name), el("code", {}, value ?? "none")]), "none"),
+    headers.element,
     el("h3", {}, "Value"),
     el("pre", { tabindex: "0" }, letter.value === null ? "none: a tombstone" : pretty(letter.value)),
     el("p", { class: "actions" }, button("Close", () => replace(detail)))));
@@ -107,7 +109,7 @@ export const letters = {
     el("div", { class: "card" },
       el("div", { class: "actions" }, all, button("Refresh", load),
         el("label", { for: replayedToo.id, class: "check" }, replayedToo, "show those that were replayed with all others")),
-      said, complaint, list),
+      said, complaint, list.element),
     detail),
   shown: () => {
     open = true;

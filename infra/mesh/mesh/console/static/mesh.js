@@ -10,13 +10,10 @@ class Mesh extends EventTarget {
 
   constructor() {
     super();
-    stream.addEventListener("state", ({ detail }) => this.#know(detail));
-    stream.addEventListener("meters", ({ detail }) => this.#know({ meters: detail }));
-  }
-
-  #know(news) {
-    Object.assign(this, news);
-    this.dispatchEvent(new Event("change"));
+    stream.addEventListener("state", ({ detail }) => {
+      Object.assign(this, detail);
+      this.dispatchEvent(new Event("change"));
+    });
   }
 }
 

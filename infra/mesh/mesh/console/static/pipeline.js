@@ -1,6 +1,6 @@
 // What goes through the mesh, station by station; and one event, followed through it.
 
-import { el, replace, button, count, ms, table, throttled } from "./dom.js";
+import { el, replace, button, count, ms, number, Table, throttled } from "./dom.js";
 import { call, problem } from "./api.js";
 import { Drawing, STATIONS } from "./drawing.js";
 import { Field } from "./fields.js";
@@ -10,8 +10,11 @@ import { stream } from "./stream.js";
 
 const PROFILES = ["Bakes sourdough bread every morning", "Repairs old sailing boats", "Teaches chess to children", "Breeds alpine goats", "Restores church organs"];
 const drawing = new Drawing();
-const numbers = el("div");
-const followed = el("div", { role: "status" });
+const numbers = new Table("Stations", ["station", number("now"), number("last minute"), number("failed"), "waits"]);
+const lags = el("p", { class: "hint" });
+const pollerError = el("div", { role: "status" });
+const outcome = el("p", { class: "result", role: "status" });
+const steps = el("ol", { class: "way" });
 const trace = new Field("Follow a trace", { name: "trace", spellcheck: "false", maxlength: 32, pattern: "[0-9a-f]{32}",
   hint: "What an answer's traceresponse has between its first two dashes." });
 let followedId = "";
@@ -45,46 +48,48 @@ function showNumbers() {
   drawing.show(said);
   const rows = Object.entries(STATIONS).map(([name, { title }]) => {
     const { lastMinute = 0, failed = 0 } = mesh.meters.stations[name] ?? {};
-    return [title, [said[name].figure, { class: "number" }], [String(lastMinute), { class: "number" }], [String(failed), { class: "number" }], said[name].waiting];
+    return [title, number(said[name].figure), number(String(lastMinute)), number(String(failed)), said[name].waiting];
   });
-  const open = numbers.querySelector("details")?.open ?? false;
+  numbers.show(rows);
   const lag = Object.entries(mesh.meters.poller?.lag ?? {}).sort().map(([partition, waiting]) => `${partition}: ${waiting}`);
-  replace(numbers,
-    mesh.meters.poller?.error ? el("p", { class: "notice" }, `The poller's last error: ${mesh.meters.poller.error}`) : "",
-    el("details", { open },
-      el("summary", {}, "The same as a table"),
-      table("Stations", ["station", ["now", { class: "number" }], ["last minute", { class: "number" }], ["failed", { class: "number" }], "waits"], rows, ""),
-      lag.length ? el("p", { class: "hint" }, `Waiting by partition: ${lag.join(", ")}`) : ""));
+  replace(lags, lag.length ? `Waiting by partition: ${lag.join(", ")}` : "");
+  const error = mesh.meters.poller?.error ?? "";
+  if (pollerError.dataset.said === error) return;
+  pollerError.dataset.said = error;
+  replace(pollerError, error ? el("p", { class: "notice" }, `The poller's last error: ${error}`) : "");
 }
 
 const showWay = throttled(100, async () => {
   const id = followedId;
-  if (!id) return replace(followed);
   let found;
   try {
     found = await way(id);
   } catch (error) {
-    return replace(followed, el("p", { class: "error" }, error.message));
+    return say(error.message);
   }
   if (id !== followedId) return;
-  if (!found.steps.length) return replace(followed, el("p", { class: "faint" }, "Nothing of this trace has come here yet."));
+  if (!found.steps.length) return say("Nothing of this trace has come here yet.");
   const whole = Math.max(...found.steps.map((step) => step.after + step.took), 1);
-  replace(followed,
-    el("p", { class: "result" }, found.searchableAfter === null
-      ? "On its way…"
-      : `Searchable ${ms(found.searchableAfter)} after the request came. `,
-      " ", el("a", { href: `#/traces/${id}` }, "All of its spans")),
-    el("ol", { class: "way" }, found.steps.map((step) => el("li", { class: step.failed ? "failed" : "" },
-      el("span", { class: "name" }, STATIONS[step.station].title, step.failed ? " (failed)" : ""),
-      el("span", { class: "faint" }, step.what),
-      bar(step.after, step.took, whole),
-      el("span", { class: "number" }, `at ${ms(step.after)}`),
-      el("span", { class: "number" }, `for ${ms(step.took)}`)))));
+  replace(outcome,
+    found.searchableAfter === null ? "Not searchable by now. " : `Searchable ${ms(found.searchableAfter)} after the request came. `,
+    el("a", { href: `#/traces/${id}` }, "All of its spans"));
+  replace(steps, found.steps.map((step) => el("li", { class: step.failed ? "failed" : "" },
+    el("span", { class: "name" }, STATIONS[step.station].title, step.failed ? " (failed)" : ""),
+    el("span", { class: "faint" }, step.what),
+    bar(step.after, step.took, whole, step.failed),
+    el("span", { class: "number" }, `at ${ms(step.after)}`),
+    el("span", { class: "number" }, `for ${ms(step.took)}`))));
 });
 
+/** Say something instead of the way of a trace. */
+function say(text) {
+  replace(outcome, text);
+  replace(steps);
+}
+
 /** Return a bar from `after`, `took` long, of a `whole`. */
-export function bar(after, took, whole) {
-  const part = el("span", {});
+export function bar(after, took, whole, failed) {
+  const part = el("span", { class: failed ? "failed" : "" });
   part.style.marginInlineStart = `${(100 * after) / whole}%`;
   part.style.inlineSize = `max(3px, ${(100 * took) / whole}%)`;
   return el("span", { class: "bar", "aria-hidden": "true" }, part);
@@ -103,10 +108,10 @@ async function createOne() {
   const answer = await call(tenant, "POST", "/users/create", { body });
   if (!answer.ok) {
     const { said, fields } = problem(answer);
-    return replace(followed, el("p", { class: "error" }, [said, ...Object.values(fields)].join(" ")));
+    return say([said, ...Object.values(fields)].join(" "));
   }
   if (answer.traceId) location.hash = `#/pipeline/${answer.traceId}`;
-  else replace(followed, el("p", { class: "faint" }, "Created. Its answer names no trace, so that it cannot be followed."));
+  else say("Created. Its answer names no trace, so that it cannot be followed.");
 }
 
 export const pipeline = {
@@ -114,7 +119,8 @@ export const pipeline = {
   element: el("section", { "aria-labelledby": "pipeline-title", hidden: true },
     el("h1", { id: "pipeline-title", tabindex: "-1" }, "Pipeline"),
     el("p", { class: "lead" }, "The way of an event, from the request to the index. Each station says how many events pass it in a second, what waits there, and what failed in the last minute."),
-    el("div", { class: "card" }, drawing.element, numbers),
+    el("div", { class: "card" }, drawing.element, pollerError,
+      el("details", {}, el("summary", {}, "The same as a table"), numbers.element, lags)),
     el("section", { class: "card", "aria-labelledby": "follow-title" },
       el("h2", { id: "follow-title" }, "Follow one event"),
       el("form", { class: "row", onsubmit: (event) => {
@@ -125,7 +131,7 @@ export const pipeline = {
         el("p", { class: "actions" },
           el("button", { type: "submit" }, "Follow"),
           button("Create a user and follow it", createOne, { class: "primary" }))),
-      followed)),
+      outcome, steps)),
   shown: (traceId) => {
     showNumbers();
     if (traceId) followTrace(traceId);

@@ -1,4 +1,4 @@
-// What happens in the mesh, as events: `state` whenever the stream begins, then `visits` and `meters`; `connection` says how it is.
+// What happens in the mesh, as events: `state` at the beginning and every second, `visits` as they come; `connection` says how it is.
 //
 // An EventSource sends no headers, and the console wants its token in one: so this reads the stream by fetch.
 

@@ -1,13 +1,15 @@
 // What each tenant does, and what it may still do.
 
-import { el, replace, table } from "./dom.js";
+import { el, number, replace, Table } from "./dom.js";
 import { ask } from "./api.js";
 import { chooseTenant } from "./mesh.js";
 
 const EVERY = 5_000; // ms
 const complaint = el("p", { class: "error", role: "alert" });
-const list = el("div", {}, el("p", { class: "faint" }, "Counting…"));
+const list = new Table("Tenants", ["tenant", ...["searchable users", "created", "searches", "requests", "throttled"].map(number), "rate left"]);
 let timer = null;
+
+list.show([], "Counting…");
 
 async function load() {
   try {
@@ -19,14 +21,12 @@ async function load() {
 }
 
 function show(tenants) {
-  const number = (value) => [value === null || value === undefined ? "–" : value.toLocaleString("en"), { class: "number" }];
-  const heads = ["tenant", ...["searchable users", "created", "searches", "requests", "throttled"].map((head) => [head, { class: "number" }]), "rate left"];
-  replace(list, table("Tenants", heads, tenants.map(({ tenant, counts, users, left }) => [
+  list.show(tenants.map(({ tenant, counts, users, left }) => [
     tenant === "_other" ? "all others" : el("a", { href: "#/playground", onclick: () => chooseTenant(tenant) }, tenant),
-    number(users), number(counts.created), number(counts.searches), number(counts.requests),
-    [counts.throttled ? el("strong", {}, `⚠ ${counts.throttled.toLocaleString("en")}`) : "0", { class: "number" }],
+    ...[users, counts.created, counts.searches, counts.requests].map((each) => number(each?.toLocaleString("en") ?? "–")),
+    number(counts.throttled ? el("strong", {}, `⚠ ${counts.throttled.toLocaleString("en")}`) : "0"),
     (left ?? []).map(quota),
-  ]), "Nobody has called yet."));
+  ]), "Nobody has called yet, or so lately that the metrics do not know of it.");
 }
 
 function quota({ group, remaining, burst }) {
@@ -38,7 +38,7 @@ export const tenants = {
   element: el("section", { "aria-labelledby": "tenants-title", hidden: true },
     el("h1", { id: "tenants-title", tabindex: "-1" }, "Tenants"),
     el("p", { class: "lead" }, "What each tenant has done since the mesh is up, and how many requests it may send at this moment. The twenty that call most are named."),
-    el("div", { class: "card" }, complaint, list)),
+    el("div", { class: "card" }, complaint, list.element)),
   shown: () => {
     clearInterval(timer);
     timer = setInterval(() => document.hidden || load(), EVERY);
