@@ -43,8 +43,8 @@ function show() {
     shown.map((each) => [
       number(el("time", {}, time(each))),
       el("span", { class: "chip" }, each.reason ?? "unknown"),
-      each.error ?? "",
-      each.key ?? el("span", { class: "faint" }, "none"),
+      [each.error ?? "", { class: "long" }],
+      [each.key ?? el("span", { class: "faint" }, "none"), { class: "long" }],
       each.origin,
       el("span", { class: "actions" },
         button("Show", () => showOne(each), { "aria-label": `Show the record at ${each.place}` }),
