@@ -4,7 +4,7 @@ import { el, replace, button, confirmed, count, number, Table, throttled } from 
 import { ask } from "./api.js";
 import { stream } from "./stream.js";
 
-const said = el("p", { class: "result", role: "status" });
+const said = el("p", { class: "result", role: "status", tabindex: "-1" });
 const complaint = el("p", { class: "error", role: "alert" });
 const list = new Table("Dead letters", ["time", "reason", "error", "key", "came from", ["", { "aria-label": "what to do" }]]);
 const detail = el("div");
@@ -77,6 +77,7 @@ async function replay(places) {
   const done = await tried(() => ask("/api/letters/replay", { method: "POST", body: places ? { places } : { all: true } }));
   if (!done) return;
   replace(said, `Sent ${count(done.replayed, "record")} again. What is still poison comes back as a new dead letter.`);
+  said.focus(); // who stays in the table would see it as it was
   await load();
 }
 
