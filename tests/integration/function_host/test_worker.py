@@ -12,10 +12,10 @@ from uuid import uuid4
 
 import psutil
 import pytest
-from mesh.deployment import build
-from mesh.process import wait_until
 from function_host.runtime.runtime_api import Invocation
 from function_host.runtime.worker import Result, Worker
+from mesh.deployment import build
+from mesh.process import wait_until
 
 HANDLER = """
 import json, os, signal, subprocess, sys, threading, time

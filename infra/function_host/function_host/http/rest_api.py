@@ -17,6 +17,7 @@ from function_host.http.routes import Match, Routes
 from function_host.limits import LARGEST_BODY, LARGEST_EVENT
 from function_host.pool import ThrottledError
 
+_NO_BODY = (204, 304)  # a body would be read as the next answer on the connection
 _LOG = logging.getLogger(__name__)
 
 
@@ -113,7 +114,7 @@ async def _body(request: Request) -> bytes | None:
 
 
 def _response(status: int, headers: list[tuple[str, str]], body: bytes) -> Response:
-    response = Response(body, status)
+    response = Response(b"" if status in _NO_BODY else body, status)
     response.raw_headers += [(name.lower().encode(), _encoded(value)) for name, value in headers]
     return response
 
