@@ -50,7 +50,7 @@ test-esm-conformance: $(INSTALLED) ## what AWS documents of Kafka mappings, as d
 	POLLER="$(POLLER)" $(PYTEST) $(if $(POLLER),tests/conformance/test_situations.py,tests/conformance)
 
 .PHONY: test-wheels
-test-wheels: $(INSTALLED) ## each distribution's wheel alone in a new environment: kafka-esm, qdrant-edge-server, the LocalStack plugin
+test-wheels: $(INSTALLED) ## each distribution's wheel alone in a new environment: kafka-esm, function-host, qdrant-edge-server, the LocalStack plugin
 	$(PYTEST) tests/distributions
 
 .PHONY: test-faults

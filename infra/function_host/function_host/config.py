@@ -14,6 +14,7 @@ Made = TypeVar("Made")
 
 _LAMBDA_SECONDS = (1, 900)
 _LAMBDA_MB = (128, 10_240)
+_MOST_WORKERS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,8 @@ class Config:
             raise ConfigurationError("There is no function to run.")
         for function in self.functions.values():
             _check(function)
+        if self.gateway.base_path and not self.gateway.base_path.startswith("/"):
+            raise ConfigurationError("gateway.base_path begins with /, or is empty.")
         for route in self.gateway.routes:
             where = f"route {route.method} {route.path}"
             if route.function not in self.functions:
@@ -140,21 +143,30 @@ def _function(name: str, given: Any, folder: Path) -> Function:
     environment = {
         key: str(value) for key, value in _object(f"{where}.environment", made.environment).items()
     }
-    layers = tuple(folder / each for each in _list(f"{where}.layers", list(made.layers)))
+    layers = tuple(folder / each for each in _list(f"{where}.layers", given.get("layers", ["/opt"])))
     return replace(made, code=folder / made.code, layers=layers, environment=environment)
 
 
 def _check(function: Function) -> None:
-    limits = (("timeout_seconds", *_LAMBDA_SECONDS), ("memory_mb", *_LAMBDA_MB))
-    for name, least, most in limits:
-        if not least <= getattr(function, name) <= most:
-            raise ConfigurationError(f"functions.{function.name}.{name} is not from {least} to {most}.")
+    where = f"functions.{function.name}"
+    limits = {
+        "timeout_seconds": _LAMBDA_SECONDS,
+        "memory_mb": _LAMBDA_MB,
+        "max_workers": (0, _MOST_WORKERS),
+        "queue_seconds": (0, _LAMBDA_SECONDS[1]),
+    }
+    for name, (least, most) in limits.items():
+        value = getattr(function, name)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise ConfigurationError(f"{where}.{name} is not a number.")
+        if not least <= value <= most:
+            raise ConfigurationError(f"{where}.{name} is not from {least} to {most}.")
     if not 0 <= function.min_workers <= function.workers:
-        raise ConfigurationError(f"functions.{function.name}: min_workers is not from 0 to max_workers.")
+        raise ConfigurationError(f"{where}: min_workers is not from 0 to max_workers.")
     if "." not in function.handler:
-        raise ConfigurationError(f"functions.{function.name}.handler is not module.function.")
+        raise ConfigurationError(f"{where}.handler is not module.function.")
     if not function.code.is_dir():
-        raise ConfigurationError(f"functions.{function.name}.code: there is no folder {function.code}.")
+        raise ConfigurationError(f"{where}.code: there is no folder {function.code}.")
 
 
 def _made(kind: type[Made], where: str, given: Any, leave_out: Set[str] = frozenset()) -> Made:
