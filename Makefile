@@ -50,7 +50,7 @@ test-esm-conformance: $(INSTALLED) ## what AWS documents of Kafka mappings, as d
 	POLLER="$(POLLER)" $(PYTEST) $(if $(POLLER),tests/conformance/test_situations.py,tests/conformance)
 
 .PHONY: test-wheels
-test-wheels: $(INSTALLED) ## each distribution's wheel alone in a new environment: kafka-esm, qdrant-edge-server, the LocalStack plugin
+test-wheels: $(INSTALLED) ## each distribution's wheel alone in a new environment: kafka-esm, function-host, qdrant-edge-server, the LocalStack plugin
 	$(PYTEST) tests/distributions
 
 .PHONY: test-faults
@@ -80,7 +80,7 @@ test-localstack: $(INSTALLED) ## the end-to-end tests on LocalStack (wants Pytho
 
 .PHONY: test-localstack-mesh
 test-localstack-mesh: $(INSTALLED) ## LocalStack's functions by themselves, and meshes of their own on it
-	MESH_EMULATOR=localstack $(PYTEST) --timeout 300 tests/integration/localstack tests/integration/mesh/test_workers.py tests/localstack tests/mesh
+	MESH_EMULATOR=localstack $(PYTEST) --timeout 300 tests/integration/mesh/test_workers.py tests/localstack tests/mesh
 
 .PHONY: test-sam
 test-sam: $(INSTALLED) ## the functions by sam local, and kafka-esm's image, in containers (as root it gets itself a Docker engine)
