@@ -5,17 +5,16 @@ import re
 from itertools import cycle
 from typing import Any, NamedTuple
 
-import boto3
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests import sam
 from tests.unit import gateway, issuer
-from tests.unit.conftest import ColdStart, Function
+from tests.unit.conftest import ColdStart, Function, dynamodb
 from tests.unit.fakes import DynamoFaults, FakeKafka, FakeModel, FakeQdrant
 
-USERS = 12  # of a tenant, whose ids are 1, 2, …
+USERS = 3  # of a tenant, whose ids are 1, 2, …; no test needs more of them, and to store one takes its time
 
 
 class Spec(NamedTuple):
@@ -95,7 +94,7 @@ def store_users(tenant: str) -> None:
             }
         )
     puts: list[Any] = [{"PutRequest": {"Item": item}} for item in items]
-    boto3.client("dynamodb").batch_write_item(RequestItems={sam.TABLE_NAME: puts})
+    dynamodb().batch_write_item(RequestItems={sam.TABLE_NAME: puts})
 
 
 @pytest.fixture(params=ENDPOINTS)
