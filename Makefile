@@ -6,8 +6,8 @@ unexport PYTHONDONTWRITEBYTECODE
 CYCLES ?= 10
 BIN := .venv/bin
 INSTALLED := .venv/.installed
-LANES := tests/integration/kafka_esm tests/apache_kafka tests/conformance tests/distributions tests/embeddings tests/faults tests/iam tests/localstack tests/mesh tests/observe tests/sam_local
-TYPED := infra layers tests/apache_kafka tests/bench tests/conformance tests/distributions tests/e2e tests/embeddings tests/faults tests/mesh tests/observe bootstrap.py
+LANES := tests/integration/kafka_esm tests/apache_kafka tests/conformance tests/console tests/distributions tests/embeddings tests/faults tests/iam tests/localstack tests/mesh tests/observe tests/sam_local
+TYPED := infra layers tests/apache_kafka tests/bench tests/conformance tests/console tests/distributions tests/e2e tests/embeddings tests/faults tests/mesh tests/observe bootstrap.py
 # Both processors: one worker has the mesh that the end-to-end tests share, the other the rest.
 PARALLEL := -n 2 --durations 20
 # Lanes run side by side, each with a memory of what failed: AGAIN=--last-failed runs that alone.
@@ -50,7 +50,7 @@ test-esm-conformance: $(INSTALLED) ## what AWS documents of Kafka mappings, as d
 	POLLER="$(POLLER)" $(PYTEST) $(if $(POLLER),tests/conformance/test_situations.py,tests/conformance)
 
 .PHONY: test-wheels
-test-wheels: $(INSTALLED) ## each distribution's wheel alone in a new environment: kafka-esm, qdrant-edge-server, the LocalStack plugin
+test-wheels: $(INSTALLED) ## each distribution's wheel alone in a new environment: kafka-esm, function-host, qdrant-edge-server, the LocalStack plugin
 	$(PYTEST) tests/distributions
 
 .PHONY: test-faults
@@ -80,7 +80,7 @@ test-localstack: $(INSTALLED) ## the end-to-end tests on LocalStack (wants Pytho
 
 .PHONY: test-localstack-mesh
 test-localstack-mesh: $(INSTALLED) ## LocalStack's functions by themselves, and meshes of their own on it
-	MESH_EMULATOR=localstack $(PYTEST) --timeout 300 tests/integration/localstack tests/integration/mesh/test_workers.py tests/localstack tests/mesh
+	MESH_EMULATOR=localstack $(PYTEST) --timeout 300 tests/integration/mesh/test_workers.py tests/localstack tests/mesh
 
 .PHONY: test-sam
 test-sam: $(INSTALLED) ## the functions by sam local, and kafka-esm's image, in containers (as root it gets itself a Docker engine)
@@ -89,6 +89,10 @@ test-sam: $(INSTALLED) ## the functions by sam local, and kafka-esm's image, in 
 .PHONY: test-observe
 test-observe: $(INSTALLED) ## a real Prometheus scrapes a mesh under load: every panel has data, every alert fires
 	$(PYTEST) tests/observe
+
+.PHONY: test-console
+test-console: $(INSTALLED) ## Chromium does at a mesh's console what a person does, and axe looks at it (as root on Debian it gets itself Chromium)
+	$(PYTEST) tests/console
 
 ##@ Measure it
 
@@ -99,6 +103,8 @@ bench: up ## measure the running mesh and the poller, each figure beside its flo
 	@$(BIN)/python tests/bench/poller.py
 	@$(BIN)/python -m tests.bench.kafka_security
 	@$(BIN)/python tests/bench/cold_start.py
+	@$(BIN)/python -m tests.bench.traces
+	@$(BIN)/python tests/bench/console.py
 
 .PHONY: bench-search
 bench-search: $(INSTALLED) ## how well people are found, by class, against what is committed: docs/search_quality.md

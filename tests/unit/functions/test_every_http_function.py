@@ -3,6 +3,7 @@
 import json
 import re
 from itertools import cycle
+from threading import Thread
 from typing import Any, NamedTuple
 
 import boto3
@@ -454,6 +455,22 @@ def test_given_a_request_when_answered_then_its_metrics_say_for_whom_and_with_wh
         ("tenant-a", endpoint.success),
         (None, 401),
     ]
+
+
+def test_given_a_request_when_answered_then_no_thread_is_started_for_it(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = Thread.start
+    started: list[Thread] = []
+
+    def noted(thread: Thread) -> None:
+        started.append(thread)
+        start(thread)
+
+    monkeypatch.setattr(Thread, "start", noted)
+
+    assert endpoint.call(token="tenant-a:me").status == endpoint.success
+    assert not started
 
 
 def test_given_a_host_that_is_no_host_when_a_path_is_unknown_then_a_problem(endpoint: Endpoint) -> None:
