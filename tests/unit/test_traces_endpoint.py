@@ -143,6 +143,14 @@ def test_given_a_batch_when_one_of_its_events_is_followed_then_the_batch_is_on_t
     assert traces_of(traces.way("batch")) == ["batch"]
 
 
+def test_given_more_spans_of_a_trace_than_are_kept_when_its_root_comes_last_then_it_is_kept() -> None:
+    traces = Traces()
+    root = span("a")
+    traces.add([*[root._replace(parent_id="1", name="child")] * 1_001, root])
+    names = [each.name for each in traces.way("a")]
+    assert (names.count("child"), names.count(root.name)) == (1_000, 1)
+
+
 def test_given_more_traces_than_are_kept_when_added_then_the_longest_quiet_is_forgotten() -> None:
     traces = Traces(most=2)
     traces.add([span("batch", "b"), span("b"), span("batch"), span("c")])

@@ -13,6 +13,7 @@ from mesh.deployment import built_function
 from mesh.errors import MeshError
 from users.events import user_created
 
+from tests import sam
 from tests.integration.layers.as_built import answers, http
 from tests.kafka import delivered
 from tests.otlp_sink import OtlpSink
@@ -79,6 +80,15 @@ def test_a_functions_spans_are_sent(runtime: Path) -> None:
     with OtlpSink() as sink:
         http("list_users", runtime, health, OTEL_EXPORTER_OTLP_ENDPOINT=sink.url)
     assert [span.name for [span] in sink.traces.last(2)] == ["GET /health"]
+
+
+def test_given_an_endpoint_when_a_function_starts_then_it_loads_the_sdk_of_traces_alone(
+    runtime: Path,
+) -> None:
+    traced = {**sam.environment("list_users"), "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9"}
+    loaded = built_function.invoke("ListUsersFunction", runtime, [], traced)["files"]
+    assert [file for file in loaded if "/opentelemetry/sdk/trace/" in file] != []
+    assert [file for file in loaded if "/opentelemetry/sdk/metrics/" in file] == []
 
 
 def test_relay_events_relays(runtime: Path, services: dict[str, str]) -> None:

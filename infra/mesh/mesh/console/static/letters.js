@@ -77,7 +77,7 @@ async function replay(places) {
   const done = await tried(() => ask("/api/letters/replay", { method: "POST", body: places ? { places } : { all: true } }));
   if (!done) return;
   replace(said, `Sent ${count(done.replayed, "record")} again. What is still poison comes back as a new dead letter.`);
-  said.focus(); // who stays in the table would see it as it was
+  said.focus(); // the table changes when nobody is in it
   await load();
 }
 
