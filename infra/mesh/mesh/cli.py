@@ -341,6 +341,24 @@ def sam_command() -> None:
     print(sam.write_config(load_running()))  # noqa: T201
 
 
+@app.command("package")
+def package_command(
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where the zips and manifest.json go.")
+    ] = Path("packages"),
+) -> None:
+    """Build functions and layers, and write a zip of each for OpenTofu or Terraform: infra/terraform.
+
+    The same sources make the same bytes.
+    """
+    from mesh.commands import package
+
+    console.print("[dim]·[/] Building")
+    manifest = package.package(output)
+    size = sum(each["bytes"] for each in manifest["packages"].values())
+    console.print(f"{len(manifest['packages'])} packages, {size / 1e6:.0f} MB: {output}", markup=False)
+
+
 @app.command("openapi")
 def openapi_command() -> None:
     """Print the HTTP API as OpenAPI 3.1 (docs/openapi.json is this)."""

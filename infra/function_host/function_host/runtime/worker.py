@@ -11,14 +11,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty
 from threading import Event, Thread
+from typing import Literal
 
 from lambda_workers import endings, memory
 
-from mesh_localstack.output import Output
-from mesh_localstack.runtime_api import Answer, Invocation, RuntimeApi
+from function_host.runtime.output import Output, Sink
+from function_host.runtime.runtime_api import Answer, Invocation, RuntimeApi
 
 # Lambda's limit of the init phase. What takes longer is counted as part of the first invocation.
 _INIT_SECONDS = 10
+
+
+_END_SECONDS = 5  # the longest that the rest of a dead process' output is waited for
+
+Outcome = Literal["success", "error", "timeout", "crash"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,24 +32,36 @@ class Result:
     """An invocation's end, with everything the process has written since the one before."""
 
     payload: bytes
-    is_error: bool
+    outcome: Outcome
     logs: str
+    failure: str = ""  # what the log says of a timeout or a crash
+    seconds: float = 0
+
+    @property
+    def is_error(self) -> bool:
+        """Whether the payload is an error: Lambda's "FunctionError"."""
+        return self.outcome != "success"
 
 
 class Worker:
     """A process of a runtime, in a process group of its own, with no variables but `environment`.
 
-    One that takes more memory than `memory_mb` is killed.
+    One that takes more memory than `memory_mb` is killed. `sink` gets what it writes, as it comes.
     """
 
     def __init__(
-        self, command: Sequence[str], folder: Path, environment: Mapping[str, str], memory_mb: int
+        self,
+        command: Sequence[str],
+        folder: Path,
+        environment: Mapping[str, str],
+        memory_mb: int,
+        sink: Sink | None = None,
     ) -> None:
         self._api = RuntimeApi()
         self._memory_mb = memory_mb
         self._too_large = False
         reading, writing = os.pipe()
-        self._output = Output(reading)
+        self._output = Output(reading, sink)
         try:
             self._process = subprocess.Popen(
                 command,
@@ -65,8 +83,22 @@ class Worker:
 
     @property
     def alive(self) -> bool:
-        """Whether it can be invoked again."""
+        """Whether its process runs."""
         return not self._ended.is_set()
+
+    @property
+    def usable(self) -> bool:
+        """Whether it can be invoked: one that could not load its function is about to end."""
+        return self.alive and (self._api.asked or not self._api.initialised.is_set())
+
+    @property
+    def pid(self) -> int:
+        """The process' id."""
+        return self._process.pid
+
+    def started(self, timeout: float) -> bool:
+        """Wait until the function is loaded, or has failed to; return whether it is."""
+        return self._api.initialised.wait(timeout) and self.usable
 
     def invoke(self, invocation: Invocation, timeout: float) -> Result:
         """Return the function's answer; if there is none in time, or no process any more, Lambda's error."""
@@ -74,27 +106,30 @@ class Worker:
         started = time.time()
         self._api.give(invocation, int((started + timeout) * 1000))
         failure = ""
+        outcome: Outcome | None = None
         try:
             answer = self._api.answers.get(timeout=timeout)
         except Empty:
             self._kill()
             failure = f"Task timed out after {timeout:.2f} seconds"
-            answer = _error("Sandbox.Timedout", failure, invocation)
+            answer, outcome = _error("Sandbox.Timedout", failure, invocation), "timeout"
         if self._hold() or answer is None:
             self._ended.wait()
             failure = endings.told(self._process.returncode)
-            answer = _error(endings.ERROR_TYPE, failure, invocation)
-        milliseconds = (time.time() - started) * 1000
+            answer, outcome = _error(endings.ERROR_TYPE, failure, invocation), "crash"
+        seconds = time.time() - started
         logs = (
             f"START RequestId: {invocation.request_id}\n{self._output.take()}\n{failure}\n"
             f"END RequestId: {invocation.request_id}\n"
-            f"REPORT RequestId: {invocation.request_id}\tDuration: {milliseconds:.2f} ms\n"
+            f"REPORT RequestId: {invocation.request_id}\tDuration: {seconds * 1000:.2f} ms\n"
         )
-        return Result(answer.payload, answer.is_error, logs)
+        outcome = outcome or ("error" if answer.is_error else "success")
+        return Result(answer.payload, outcome, logs, failure, seconds)
 
     def stop(self) -> str:
         """End the process and all that it started; return what it has written since its last answer."""
         self._kill()
+        self._output.wait(_END_SECONDS)
         return self._output.take()
 
     def _hold(self) -> bool:

@@ -1,4 +1,4 @@
-"""An execution environment of the LocalStack plugin, with the runtime that Lambda has."""
+"""An execution environment as a process, with the runtime that Lambda has."""
 
 import json
 import os
@@ -12,10 +12,10 @@ from uuid import uuid4
 
 import psutil
 import pytest
+from function_host.runtime.runtime_api import Invocation
+from function_host.runtime.worker import Result, Worker
 from mesh.deployment import build
 from mesh.process import wait_until
-from mesh_localstack.runtime_api import Invocation
-from mesh_localstack.worker import Result, Worker
 
 HANDLER = """
 import json, os, signal, subprocess, sys, threading, time
@@ -260,15 +260,14 @@ def test_a_stopped_process_takes_its_children_along(new: New) -> None:
 def test_a_process_ends_when_its_emulator_is_killed(tmp_path: Path, python: str) -> None:
     (tmp_path / "app.py").write_text(HANDLER)
     emulator = (
-        "import sys; from pathlib import Path; from tests.integration.localstack.test_worker import *\n"
+        "import sys; from pathlib import Path; from tests.integration.function_host.test_worker import *\n"
         f"command = [{python!r}, '-m', 'awslambdaric', 'app.handler']\n"
         f"worker = Worker(command, Path({str(tmp_path)!r}), {{}}, MEMORY_MB)\n"
         "print(answer(worker, 'describe')['pid'], flush=True)\nsys.stdin.read()"
     )
-    path = os.pathsep.join(["infra/localstack", "."])
     running = subprocess.Popen(
         [sys.executable, "-c", emulator],
-        env={**os.environ, "PYTHONPATH": path},
+        env={**os.environ, "PYTHONPATH": "."},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )

@@ -3,12 +3,20 @@
 https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 """
 
+import json
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from queue import SimpleQueue
 from threading import Event, Thread
 
+# Lambda's limit, 6 MB and a little: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+LARGEST_ANSWER = 6 * 2**20 + 100
+
 _ROOT = "/2018-06-01/runtime/"
+_TOO_LARGE = {
+    "errorType": "Function.ResponseSizeTooLarge",
+    "errorMessage": f"Response payload size exceeded maximum allowed payload size ({LARGEST_ANSWER} bytes).",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +27,7 @@ class Invocation:
     function_arn: str
     trace_id: str
     payload: bytes
+    client_context: str = ""  # JSON
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +46,7 @@ class RuntimeApi(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.initialised = Event()  # or known to have failed
+        self.asked = False  # whether the runtime has ever asked for work: its function could be loaded
         self.work: SimpleQueue[tuple[Invocation, int] | None] = SimpleQueue()
         self.answers: SimpleQueue[Answer | None] = SimpleQueue()  # None: the runtime has ended
         Thread(target=self.serve_forever, daemon=True).start()
@@ -71,6 +81,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self.path != f"{_ROOT}invocation/next":
             self._reply(404)
             return
+        self.server.asked = True
         self.server.initialised.set()
         work = self.server.work.get()
         if work is None:
@@ -85,14 +96,22 @@ class _Handler(BaseHTTPRequestHandler):
                 "Lambda-Runtime-Deadline-Ms": str(deadline_ms),
                 "Lambda-Runtime-Invoked-Function-Arn": invocation.function_arn,
                 "Lambda-Runtime-Trace-Id": invocation.trace_id,
+                **(
+                    {"Lambda-Runtime-Client-Context": invocation.client_context}
+                    if invocation.client_context
+                    else {}
+                ),
             },
         )
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        kind = self.path.rpartition("/")[2]
+        is_error = self.path.endswith("/error")
+        # To an answer that is too large Lambda says 413, and the runtime ends itself. Ours goes on.
         self._reply(202, b'{"status":"OK"}')
-        self.server.answer(Answer(body, is_error=kind == "error"))
+        if len(body) > LARGEST_ANSWER:
+            body, is_error = json.dumps(_TOO_LARGE).encode(), True
+        self.server.answer(Answer(body, is_error))
 
     def _reply(self, status: int, body: bytes = b"", headers: dict[str, str] | None = None) -> None:
         self.send_response(status)
