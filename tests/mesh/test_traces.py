@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from contextlib import closing
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -25,7 +26,7 @@ WAY = {
     "process user.events",
     "upsert user_embeddings",
 }
-TENANT = "tenant-traced"
+TENANT = f"tenant-{uuid4().hex[:8]}"
 Spans = list[dict[str, Any]]
 
 
