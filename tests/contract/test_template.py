@@ -79,6 +79,7 @@ def statements_of(role: str) -> list[dict[str, Any]]:
         KafkaSecretArn=f"{arn}password",
         KafkaClientCertificateSecretArn=f"{arn}certificate",
         KafkaRootCaSecretArn=f"{arn}authority",
+        QdrantSecretArn=f"{arn}qdrant",
         EmbeddingSecretArn=f"{arn}embedding",
         NextEmbeddingSecretArn=f"{arn}next",
         VpcSubnetIds="subnet-1,subnet-2",
@@ -219,13 +220,23 @@ def test_producers_and_the_mapping_use_the_same_secrets() -> None:
     "role", [f"{each}Role" for each in (*PRODUCERS, "RelayEvents", "Enrich", "Reindex", "DeleteTenant")]
 )
 def test_who_speaks_to_kafka_may_read_its_secrets_and_no_others(role: str) -> None:
-    assert secrets_of(role) - {"embedding", "next"} == {"password", "certificate", "authority"}
+    assert secrets_of(role) - {"embedding", "next", "qdrant"} == {"password", "certificate", "authority"}
 
 
 def test_only_who_embeds_may_read_the_key_of_the_embedding_provider() -> None:
     readers = {role for role in sam.resources(ROLE) if "embedding" in secrets_of(role)}
     assert readers == {"EnrichRole", "SearchRole"}
-    assert secrets_of("SearchRole") == {"embedding"}
+    assert secrets_of("SearchRole") == {"embedding", "qdrant"}
+
+
+def test_who_speaks_to_qdrant_may_read_its_key_and_nobody_else() -> None:
+    readers = {role for role in sam.resources(ROLE) if "qdrant" in secrets_of(role)}
+    speakers = {
+        properties["Role"]["Fn::GetAtt"][0]
+        for properties in sam.functions().values()
+        if "QDRANT_SECRET_ARN" in properties["Environment"]["Variables"]
+    }
+    assert readers == speakers == {"EnrichRole", "SearchRole", "ReindexRole", "DeleteTenantRole"}
 
 
 def test_our_poller_reads_the_mapping_as_the_design_says() -> None:

@@ -2,17 +2,20 @@
 
 import json
 import re
+from collections.abc import Generator
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 import httpx
 from qdrant_client import QdrantClient
 from qdrant_client.common.client_exceptions import QdrantException, ResourceExhaustedResponse
-from qdrant_client.http.exceptions import ApiException, UnexpectedResponse
+from qdrant_client.http.exceptions import ApiException, ResponseHandlingException, UnexpectedResponse
 
+from vectors.api_key import api_key
 from vectors.errors import UnavailableError
 from vectors.settings import Settings
 
+_KEY_HEADER = "api-key"
 _TIMEOUT_SECONDS = 5
 _LONGEST_WAIT_SECONDS = 300
 
@@ -28,10 +31,11 @@ FAILURES = (
 
 
 def connect(settings: Settings) -> QdrantClient:
-    """Return a client of the Qdrant that the settings name; nothing is sent yet."""
+    """Return a client of the Qdrant that the settings name; nothing is sent or read yet."""
+    arn = settings.qdrant_secret_arn
     return QdrantClient(
         url=settings.qdrant_url,
-        api_key=settings.qdrant_api_key,
+        auth=_KeyOfSecret(arn) if arn else None,
         timeout=_TIMEOUT_SECONDS,
         check_compatibility=False,
         limits=httpx.Limits(),  # qdrant-client turns keep-alive off for localhost
@@ -39,9 +43,29 @@ def connect(settings: Settings) -> QdrantClient:
     )
 
 
+class _KeyOfSecret(httpx.Auth):
+    """Qdrant's API key, of a secret. A key that is refused is read again: it may have been changed."""
+
+    def __init__(self, arn: str) -> None:
+        self._arn = arn
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        key = self._key()
+        request.headers[_KEY_HEADER] = key
+        answer = yield request
+        if answer.status_code in (401, 403) and (new := self._key(anew=True)) != key:
+            request.headers[_KEY_HEADER] = new
+            yield request
+
+    def _key(self, *, anew: bool = False) -> str:
+        return api_key(self._arn, "QdrantSecretArn", anew=anew)
+
+
 def unavailable(error: Exception, said: str) -> UnavailableError:
     """Return the error to raise for one of FAILURES, with the wait that Qdrant asks for, if it does."""
     match error:
+        case ResponseHandlingException(source=UnavailableError() as of_secret):
+            return of_secret
         case ResourceExhaustedResponse():
             return UnavailableError(said, error.retry_after_s)
         case UnexpectedResponse():

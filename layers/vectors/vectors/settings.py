@@ -21,7 +21,7 @@ class Settings(BaseModel):
     model_config = ConfigDict(alias_generator=str.upper, frozen=True, hide_input_in_errors=True)
 
     qdrant_url: str
-    qdrant_api_key: str | None = None
+    qdrant_secret_arn: str | None = None
     qdrant_collection: str = "user_embeddings"
     search_words_weight: float = Field(default=WORDS_WEIGHT, ge=0, allow_inf_nan=False)
     embedding_provider: Literal["local", "openai"] = "local"

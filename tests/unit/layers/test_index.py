@@ -363,7 +363,7 @@ def test_given_the_environment_when_opened_then_its_qdrant_is_asked_with_keep_al
 ) -> None:
     fresh_index.user_index()
     assert qdrant.options["url"] == "http://qdrant:6333"
-    assert qdrant.options["api_key"] is None
+    assert qdrant.options["auth"] is None
     assert isinstance(qdrant.options["limits"], httpx.Limits)
 
 

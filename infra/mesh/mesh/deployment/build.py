@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
+from stat import S_IXUSR
 from typing import Any
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
@@ -23,6 +24,8 @@ CODE_PROPERTY = {"AWS::Serverless::Function": "CodeUri", "AWS::Serverless::Layer
 
 _SOURCES = ("template.yaml", "functions/**/*", "layers/**/*")
 _NOT_CODE = ("template.yaml", "functions/*/requirements.txt", "layers/**/*")
+# Whatever umask the files were made with: Lambda runs as another user, who has to read them.
+_UNIX, _FILE, _PROGRAM = 3, 0o100644, 0o100755
 _KEPT_VARIABLES = ("PATH", "HOME", "LANG", "USER")
 _KEPT_PREFIXES = (
     "DOCKER_",
@@ -185,7 +188,8 @@ def _zip(files: Iterable[Path], root: Path, target: Path) -> None:
     with ZipFile(unfinished, "w") as zip_file:
         for path in sorted(files):
             member = ZipInfo(path.relative_to(root).as_posix())  # no dates: same files, same zip
-            member.external_attr = path.stat().st_mode << 16
+            member.create_system = _UNIX
+            member.external_attr = (_PROGRAM if path.stat().st_mode & S_IXUSR else _FILE) << 16
             zip_file.writestr(member, path.read_bytes(), ZIP_DEFLATED, compresslevel=1)
     unfinished.replace(target)
 

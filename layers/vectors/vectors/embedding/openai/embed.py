@@ -4,8 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 
 from vectors.embedding.openai.answer import TextsRefusedError
-from vectors.embedding.openai.request import ask
-from vectors.embedding.openai.secret import api_key
+from vectors.embedding.openai.request import ask, own_key
 from vectors.embedding.vector import Refused, Vector
 from vectors.errors import UnavailableError
 from vectors.settings import settings
@@ -50,7 +49,7 @@ def batches(texts: Sequence[str], size: int) -> Iterator[list[str]]:
 
 def open_client() -> None:
     """Read the key, before any text could be blamed for a secret that cannot be read; UnavailableError."""
-    api_key()
+    own_key()
 
 
 def _embed(texts: Sequence[str], input_type: str, deadline: float) -> list[Vector | Refused]:

@@ -7,9 +7,9 @@ from typing import Any
 
 import httpx
 
+from vectors.api_key import api_key
 from vectors.client import retry_after
 from vectors.embedding.openai.answer import TextsRefusedError, status, vectors_of
-from vectors.embedding.openai.secret import api_key
 from vectors.embedding.vector import Vector
 from vectors.errors import UnavailableError
 from vectors.settings import settings
@@ -60,11 +60,17 @@ def ask(texts: Sequence[str], input_type: str, deadline: float) -> list[Vector]:
     raise failed
 
 
+def own_key(*, anew: bool = False) -> str | None:
+    """Return the provider's key; None for one without keys. UnavailableError if its secret cannot be read."""
+    arn = settings().embedding_secret_arn
+    return api_key(arn, "EmbeddingSecretArn", anew=anew) if arn else None
+
+
 def _send(texts: Sequence[str], input_type: str, deadline: float) -> httpx.Response:
     """Return the answer; of a key that is refused, and has been changed, that to the new one."""
-    key = api_key()
+    key = own_key()
     answer = _post(texts, input_type, deadline, key)
-    if key and answer.status_code in (401, 403) and (new := api_key(anew=True)) != key:
+    if key and answer.status_code in (401, 403) and (new := own_key(anew=True)) != key:
         return _post(texts, input_type, deadline, new)
     return answer
 

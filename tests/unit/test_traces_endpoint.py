@@ -3,13 +3,13 @@
 import gzip
 import json
 from collections.abc import Iterator
-from threading import Thread
 
 import httpx
 import pytest
 from mesh.traces.kept import Traces
-from mesh.traces.server import TracesServer
 from mesh.traces.span import Link, Span, read
+
+from tests.otlp_sink import OtlpSink
 
 TRACE, SPAN = "5b8aa5a2d2c872e8321cf37308d69df2", "5fb397be34d26b51"
 # As the exporter of any language writes it: integers of 64 bits are strings.
@@ -47,10 +47,8 @@ EXPORT = {
 
 @pytest.fixture
 def server() -> Iterator[httpx.Client]:
-    with TracesServer() as endpoint, httpx.Client(base_url=endpoint.url) as client:
-        Thread(target=endpoint.serve_forever, args=(0.01,)).start()
+    with OtlpSink() as endpoint, httpx.Client(base_url=endpoint.url) as client:
         yield client
-        endpoint.shutdown()
 
 
 def span(trace: str, *links: str) -> Span:
@@ -110,6 +108,28 @@ def test_given_what_is_no_export_in_json_when_sent_then_it_is_refused_and_nothin
     assert server.get("/traces").json() == {"traces": []}
 
 
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (gzip.compress(b" " * (16 * 2**20 + 1)), 413),  # 16 kB, as they are sent
+        (gzip.compress(json.dumps(EXPORT).encode())[:-9], 400),
+        (b"no gzip at all", 400),
+    ],
+)
+def test_given_a_body_that_unpacks_to_too_much_or_not_at_all_when_sent_then_it_is_refused(
+    server: httpx.Client, body: bytes, status: int
+) -> None:
+    headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+    assert server.post("/v1/traces", content=body, headers=headers).status_code == status
+    assert server.get("/traces").json() == {"traces": []}
+
+
+def test_given_a_body_that_is_too_long_when_sent_then_it_is_refused(server: httpx.Client) -> None:
+    headers = {"Content-Type": "application/json"}
+    sent = server.post("/v1/traces", content=b" " * (16 * 2**20 + 1), headers=headers)
+    assert sent.status_code == 413
+
+
 @pytest.mark.parametrize("path", ["/", f"/traces/{TRACE}", "/nothing"])
 def test_given_nothing_there_when_asked_then_it_is_404(server: httpx.Client, path: str) -> None:
     assert server.get(path).status_code == 404
@@ -121,6 +141,14 @@ def test_given_a_batch_when_one_of_its_events_is_followed_then_the_batch_is_on_t
     assert sorted(traces_of(traces.way("a"))) == ["a", "batch"]
     assert sorted(traces_of(traces.way("b"))) == ["b", "batch", "other"]
     assert traces_of(traces.way("batch")) == ["batch"]
+
+
+def test_given_more_spans_of_a_trace_than_are_kept_when_its_root_comes_last_then_it_is_kept() -> None:
+    traces = Traces()
+    root = span("a")
+    traces.add([*[root._replace(parent_id="1", name="child")] * 1_001, root])
+    names = [each.name for each in traces.way("a")]
+    assert (names.count("child"), names.count(root.name)) == (1_000, 1)
 
 
 def test_given_more_traces_than_are_kept_when_added_then_the_longest_quiet_is_forgotten() -> None:
