@@ -6,7 +6,7 @@ unexport PYTHONDONTWRITEBYTECODE
 CYCLES ?= 10
 BIN := .venv/bin
 INSTALLED := .venv/.installed
-LANES := tests/integration/kafka_esm tests/apache_kafka tests/conformance tests/console tests/distributions tests/embeddings tests/faults tests/iam tests/localstack tests/mesh tests/observe tests/sam_local
+LANES := tests/integration/function_host tests/integration/kafka_esm tests/apache_kafka tests/conformance tests/console tests/distributions tests/embeddings tests/faults tests/iam tests/localstack tests/mesh tests/observe tests/sam_local
 KAFKA_FAULTS := tests/apache_kafka/test_faults.py tests/apache_kafka/test_kill_schedule.py
 TYPED := functions infra layers tests/apache_kafka tests/bench tests/conformance tests/console tests/distributions tests/e2e tests/embeddings tests/faults tests/mesh tests/observe bootstrap.py
 # On both processors.
@@ -46,6 +46,10 @@ test-mesh: $(INSTALLED) ## meshes of their own: start, crash, ports, parameters,
 .PHONY: test-esm
 test-esm: $(INSTALLED) ## the whole suite of the Kafka event source poller, by itself
 	$(PYTEST) $(PARALLEL) tests/unit/kafka_esm tests/integration/kafka_esm
+
+.PHONY: test-function-host
+test-function-host: $(INSTALLED) ## functions outside Lambda: the whole suite of function-host
+	$(PYTEST) $(PARALLEL) tests/unit/function_host tests/integration/function_host
 
 .PHONY: test-esm-conformance
 test-esm-conformance: $(INSTALLED) ## what AWS documents of Kafka mappings, as data, on kafka-esm or POLLER='command {template} {endpoint}'
