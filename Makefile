@@ -6,8 +6,8 @@ unexport PYTHONDONTWRITEBYTECODE
 CYCLES ?= 10
 BIN := .venv/bin
 INSTALLED := .venv/.installed
-LANES := tests/integration/kafka_esm tests/apache_kafka tests/conformance tests/distributions tests/embeddings tests/faults tests/iam tests/localstack tests/mesh tests/observe tests/sam_local
-TYPED := infra layers tests/apache_kafka tests/bench tests/conformance tests/distributions tests/e2e tests/embeddings tests/faults tests/mesh tests/observe bootstrap.py
+LANES := tests/integration/kafka_esm tests/apache_kafka tests/conformance tests/distributions tests/embeddings tests/faults tests/iam tests/localstack tests/mesh tests/observe tests/sam_local tests/terraform
+TYPED := infra layers tests/apache_kafka tests/bench tests/conformance tests/distributions tests/e2e tests/embeddings tests/faults tests/mesh tests/observe tests/terraform bootstrap.py
 # Both processors: one worker has the mesh that the end-to-end tests share, the other the rest.
 PARALLEL := -n 2 --durations 20
 # Lanes run side by side, each with a memory of what failed: AGAIN=--last-failed runs that alone.
@@ -89,6 +89,11 @@ test-sam: $(INSTALLED) ## the functions by sam local, and kafka-esm's image, in 
 .PHONY: test-observe
 test-observe: $(INSTALLED) ## a real Prometheus scrapes a mesh under load: every panel has data, every alert fires
 	$(PYTEST) tests/observe
+
+.PHONY: test-terraform
+test-terraform: $(INSTALLED) ## infra/terraform by OpenTofu, and that it makes what the template makes (wants Go)
+	@$(BIN)/python -m tests.terraform.tools
+	$(PYTEST) -n 2 --dist loadfile tests/terraform
 
 ##@ Measure it
 
