@@ -6,9 +6,9 @@ unexport PYTHONDONTWRITEBYTECODE
 CYCLES ?= 10
 BIN := .venv/bin
 INSTALLED := .venv/.installed
-LANES := tests/integration/function_host tests/integration/kafka_esm tests/apache_kafka tests/conformance tests/console tests/distributions tests/embeddings tests/faults tests/iam tests/localstack tests/mesh tests/observe tests/sam_local
+LANES := tests/integration/function_host tests/integration/kafka_esm tests/apache_kafka tests/conformance tests/console tests/distributions tests/embeddings tests/faults tests/iam tests/localstack tests/mesh tests/observe tests/sam_local tests/terraform
 KAFKA_FAULTS := tests/apache_kafka/test_faults.py tests/apache_kafka/test_kill_schedule.py
-TYPED := functions infra layers tests/apache_kafka tests/bench tests/conformance tests/console tests/distributions tests/e2e tests/embeddings tests/faults tests/mesh tests/observe bootstrap.py
+TYPED := functions infra layers tests/apache_kafka tests/bench tests/conformance tests/console tests/distributions tests/e2e tests/embeddings tests/faults tests/mesh tests/observe tests/terraform bootstrap.py
 # On both processors.
 PARALLEL := -n 2 --durations 20
 # Lanes run side by side, each with a memory of what failed: AGAIN=--last-failed runs that alone.
@@ -107,6 +107,11 @@ test-observe: $(INSTALLED) ## a real Prometheus scrapes a mesh under load: every
 .PHONY: test-console
 test-console: $(INSTALLED) ## Chromium does at a mesh's console what a person does, and axe looks at it (as root on Debian it gets itself Chromium)
 	$(PYTEST) tests/console
+
+.PHONY: test-terraform
+test-terraform: $(INSTALLED) ## infra/terraform by OpenTofu, and that it makes what the template makes (wants Go)
+	@$(BIN)/python -m tests.terraform.tools
+	$(PYTEST) -n 2 --dist loadfile tests/terraform
 
 ##@ Measure it
 

@@ -25,7 +25,7 @@ def page(mesh: Mesh) -> Iterator[httpx.Client]:
     with httpx.Client(base_url=address, timeout=_SECONDS) as client:
         found = re.search(r'name="console-token" content="([^"]+)"', client.get("/").text)
         assert found
-        client.headers |= {"X-Console-Token": found[1], "X-Tenant": f"tenant-{uuid4().hex[:12]}"}
+        client.headers.update({"X-Console-Token": found[1], "X-Tenant": f"tenant-{uuid4().hex[:12]}"})
         yield client
 
 
