@@ -16,7 +16,7 @@ PYTEST = $(BIN)/pytest -o cache_dir=.mesh/cache/pytest/$@ $(AGAIN)
 
 .PHONY: help
 help:
-	@awk -F ':.*## |##@ ' '/^##@ /{print "\n" $$2} /^[a-z-]+:.*## /{printf "  make %-20s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## |##@ ' '/^##@ /{print "\n" $$2} /^[a-z-]+:.*## /{printf "  make %-26s %s\n", $$1, $$2}' Makefile
 
 ##@ Use it
 
