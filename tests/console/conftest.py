@@ -107,5 +107,5 @@ def person(page: Page, tenant: str) -> Person:
 
 def _picture(test: str, number: int) -> Path:
     SHOWN.mkdir(parents=True, exist_ok=True)
-    name = "".join(each if each.isalnum() else "-" for each in test.removeprefix("test_"))
+    name = "".join(each if each.isalnum() else "-" for each in test.removeprefix("test_")).strip("-")
     return SHOWN / f"{name}{f'-{number}' if number else ''}.png"

@@ -50,3 +50,13 @@ class Person:
     def users(self) -> Locator:
         """Those who are listed, or found."""
         return self.page.get_by_role("region", name="Users").get_by_role("listitem")
+
+    def open_trace(self) -> None:
+        """Go from the call that created somebody to its trace."""
+        calls = self.page.get_by_role("region", name="Calls").get_by_role("listitem")
+        calls.filter(has_text="POST /users/create").first.get_by_role("link", name="trace").click()
+
+    @property
+    def searchable(self) -> Locator:
+        """What the page says once the event that is followed has reached the index."""
+        return self.page.get_by_text(re.compile(r"^Searchable [\d.]+ m?s after"))

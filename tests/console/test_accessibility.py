@@ -64,7 +64,7 @@ def test_the_question_before_an_erasure(somebody: Person) -> None:
 def test_pipeline(somebody: Person) -> None:
     page = somebody.page
     page.get_by_role("link", name="Follow the event to the index").click()
-    expect(page.get_by_text("Searchable")).to_be_visible()
+    expect(somebody.searchable).to_be_visible()
     page.get_by_text("The same as a table").click()
     looked_at(page)
 
@@ -82,12 +82,12 @@ def test_dead_letters(somebody: Person, mesh: Mesh, tenant: str) -> None:
 
 def test_traces(somebody: Person) -> None:
     page = somebody.page
-    page.get_by_role("link", name="trace", exact=True).last.click()
+    somebody.open_trace()
     expect(page.get_by_role("table", name="Spans").get_by_text("upsert user_embeddings")).to_be_visible()
     looked_at(page)
 
 
-def test_tenants(somebody: Person, tenant: str) -> None:
+def test_tenants(somebody: Person) -> None:
     somebody.go("Tenants")
-    expect(somebody.page.get_by_role("row").filter(has_text=tenant)).to_be_visible()
+    expect(somebody.page.get_by_role("table", name="Tenants").get_by_role("link").first).to_be_visible()
     looked_at(somebody.page)

@@ -9,6 +9,7 @@ from io import BytesIO
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from mesh.clients.http_api import TenantClient
@@ -25,7 +26,7 @@ COLOURS = 128
 PEOPLE = (
     ("Ada Lovelace", "Weaves flowers into engines"),
     ("Amadou Diop", "Bakes sourdough bread every morning"),
-    ("Ines Sousa", "Runs a bakery by the harbour"),
+    ("Ines Sousa", "Bakes rye bread and cakes by the harbour"),
     ("Kenji Mori", "Repairs old sailing boats"),
     ("Lena Vogel", "Teaches chess to children"),
 )
@@ -49,10 +50,8 @@ def _busy(mesh: Mesh) -> Iterator[None]:
 
     def create() -> None:
         with mesh.client("busy") as client:
-            for number in range(10**6):
-                client.create(f"u{number}@busy.dev", "U")
-                if enough.wait(0.2):
-                    return
+            while not enough.wait(0.2):
+                client.create(f"{uuid4().hex}@busy.dev", "U")
 
     creating = Thread(target=create)
     creating.start()
@@ -74,7 +73,7 @@ def test_playground(new_page: Any, bakery: TenantClient) -> None:
     person = Person(page)
     page.add_init_script("localStorage.setItem('event-mesh.tenant', 'bakery')")
     person.open()
-    person.search("someone who bakes")
+    person.search("someone who bakes bread")
     expect(person.users().first).to_contain_text("score")
     expect(person.users()).to_have_count(2)
     keep(page, "console-playground.png")
@@ -95,7 +94,7 @@ def test_pipeline(
     person = Person(page)
     person.open("Pipeline")
     page.get_by_role("button", name="Create a user and follow it").click()
-    expect(page.get_by_text("Searchable")).to_be_visible()
+    expect(person.searchable).to_be_visible()
     expect(page.locator(".station").filter(has_text="Qdrant").locator(".figure")).not_to_have_text("0.0/s")
     page.evaluate("scrollTo(0, 0)")
     keep(page, f"console-pipeline{name}.png")
@@ -107,7 +106,7 @@ def test_trace(new_page: Any, bakery: TenantClient) -> None:
     person = Person(page)
     person.open("Pipeline")
     page.get_by_role("button", name="Create a user and follow it").click()
-    expect(page.get_by_text("Searchable")).to_be_visible()
+    expect(person.searchable).to_be_visible()
     page.get_by_role("link", name="All of its spans").click()
     expect(page.get_by_role("table", name="Spans")).to_contain_text("upsert user_embeddings")
     keep(page, "console-trace.png")

@@ -15,7 +15,7 @@ def test_given_a_created_user_when_followed_then_each_station_has_its_millisecon
     expect(person.create()).to_be_visible()
     page.get_by_role("link", name="Follow the event to the index").click()
 
-    expect(page.get_by_text(re.compile(r"Searchable \d+(\.\d)? m?s after"))).to_be_visible()
+    expect(person.searchable).to_be_visible()
     steps = page.get_by_role("region", name="Follow one event").get_by_role("listitem")
     expect(steps).to_have_count(len(STATIONS))
     shown = steps.all_inner_texts()
@@ -41,7 +41,7 @@ def test_given_creates_when_watched_then_stations_count_them(person: Person, mes
 def test_given_a_trace_when_opened_then_its_spans_stand_below_each_other(person: Person) -> None:
     page = person.page
     expect(person.create()).to_be_visible()
-    page.get_by_role("link", name="trace", exact=True).last.click()
+    person.open_trace()
     spans = page.get_by_role("table", name="Spans")
     for name in ("POST /users/create", "create user.events", "process user.events", "upsert user_embeddings"):
         expect(spans.get_by_text(name, exact=True)).to_be_visible()

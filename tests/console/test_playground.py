@@ -22,7 +22,7 @@ def test_given_a_new_user_when_searched_letter_by_letter_then_it_is_found_and_on
 
     found = person.users().filter(has_text="Ada Lovelace")
     expect(found).to_contain_text(re.compile(r"score 0\.\d{3}"))
-    expect(found).to_contain_text("meaning")
+    expect(found).to_contain_text(re.compile(r"found by\s*profile"))
     expect(found).to_contain_text("topic:")
     expect(person.page.get_by_text(re.compile(r"^1 user found in \d+"))).to_be_visible()
 

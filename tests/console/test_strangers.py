@@ -31,9 +31,9 @@ READ = """async ([address, path]) =>
 WRITE = """async ([address, path, body, tenant]) => {
     const simple = { method: "POST", mode: "no-cors", body, headers: { "Content-Type": "text/plain" } };
     const headers = { "Content-Type": "application/json", "X-Tenant": tenant };
-    const sent = [await fetch(address + path, simple).then((answer) => answer.type)];
-    return [...sent, await fetch(address + path, { method: "POST", body, headers })
-        .then(() => "answered", (error) => error.name)];
+    const ways = [simple, { method: "POST", body, headers }];
+    const outcome = (way) => fetch(address + path, way).then(() => "answered", (error) => error.name);
+    return Promise.all(ways.map(outcome));
 }"""
 
 
@@ -76,7 +76,7 @@ def test_given_another_page_when_it_writes_then_nothing_is_done(
         ("/api/letters/replay", '{"all": true}'),
         ("/v1/traces", EXPORT),
     ):
-        assert stranger.evaluate(WRITE, [address, path, body, tenant]) == ["opaque", "TypeError"]
+        assert stranger.evaluate(WRITE, [address, path, body, tenant]) == ["TypeError", "TypeError"]
     with mesh.client(tenant) as client:
         assert list(client.users()) == []
     assert httpx.get(f"{address}/traces/{TRACE}").status_code == 404

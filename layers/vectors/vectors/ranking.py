@@ -5,6 +5,7 @@ people, least of all another tenant's. Qdrant computes it, in one request; the b
 computed here once more, to tell the cosine by itself.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from math import ceil, gcd
 from typing import Any, Literal, NamedTuple
@@ -181,10 +182,13 @@ def _way(whom: models.Filter, also: Sequence[models.Condition], limit: int) -> m
 
 def _formula(asked: Asked, meaning: list[models.Expression]) -> models.FormulaQuery:
     words = asked.words
+    of_weight: dict[float, list[models.Expression]] = defaultdict(list)
+    for word in words.counted:
+        for share, terms in _shares(word):
+            of_weight[word.weight * share / _weight(words.counted)].append(_any(terms))
     have: list[models.Expression] = [
-        models.MultExpression(mult=[word.weight * share / _weight(words.counted), _any(terms)])
-        for word in words.counted
-        for share, terms in _shares(word)
+        models.MultExpression(mult=[weight, models.SumExpression(sum=conditions)])
+        for weight, conditions in of_weight.items()
     ]
     covered = models.PowExpression(pow=models.PowParams(base=models.SumExpression(sum=have), exponent=_POWER))
     passed_over = [models.MultExpression(mult=[_PASSED_OVER, _any([name])]) for name in words.names]

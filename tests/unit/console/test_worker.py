@@ -91,7 +91,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[Sent]:
     """What is sent again, of a topic with four dead letters: one was replayed, one says not where it was."""
     raised: list[Sent] = []
     notes = {"topic": "user.events", "reason": "not-json", "time": "2026-12-01T08:00:00Z"}
-    record = Record(b"acme:1", b"\xff{", [("a", b"1"), ("a", b"2")])
+    record = Record(b"acme:1", b"\xff{\x1b[2J\n\xe2\x80\xae", [("a", b"1"), ("a", b"2")])
     topic = [
         Letter(0, 1, record, notes, replayed=False),
         Letter(0, 2, record, {**notes, "time": "2026-12-01T09:00:00Z"}, replayed=True),
@@ -118,7 +118,7 @@ def ask(**errand: Any) -> Any:
 def test_given_dead_letters_when_listed_then_any_record_is_text_the_newest_first(sent: object) -> None:
     rows = ask(do="letters")["result"]
     assert [row["place"] for row in rows] == ["0:2", "0:1", "1:1", "1:0"]
-    assert rows[1]["value"] == "\\xff{"
+    assert rows[1]["value"] == "\\xff{\\x1b[2J\n\\u202e"
     assert rows[1]["headers"] == [["a", "1"], ["a", "2"]]
     assert (rows[1]["reason"], rows[1]["replayed"], rows[1]["replayable"]) == ("not-json", False, True)
     assert (rows[3]["key"], rows[3]["value"], rows[3]["replayable"]) == (None, None, False)

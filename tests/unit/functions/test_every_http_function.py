@@ -6,17 +6,16 @@ from itertools import cycle
 from threading import Thread
 from typing import Any, NamedTuple
 
-import boto3
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests import sam
 from tests.unit import gateway, issuer
-from tests.unit.conftest import ColdStart, Function
+from tests.unit.conftest import ColdStart, Function, dynamodb
 from tests.unit.fakes import DynamoFaults, FakeKafka, FakeModel, FakeQdrant
 
-USERS = 12  # of a tenant, whose ids are 1, 2, …
+USERS = 3  # of a tenant, whose ids are 1, 2, …; no test needs more of them, and to store one takes its time
 
 
 class Spec(NamedTuple):
@@ -96,7 +95,7 @@ def store_users(tenant: str) -> None:
             }
         )
     puts: list[Any] = [{"PutRequest": {"Item": item}} for item in items]
-    boto3.client("dynamodb").batch_write_item(RequestItems={sam.TABLE_NAME: puts})
+    dynamodb().batch_write_item(RequestItems={sam.TABLE_NAME: puts})
 
 
 @pytest.fixture(params=ENDPOINTS)

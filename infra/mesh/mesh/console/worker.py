@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import Any
 
 from mesh.errors import is_users
+from mesh.kafka.record_text import line, lines, text
 from mesh.state import load_running, lock
 
 
@@ -81,14 +82,10 @@ def _row(letter: Any) -> dict[str, Any]:
         "replayable": letter.is_dead,
         "origin": letter.origin,
         **{name: letter.notes.get(name) for name in ("time", "reason", "error", "topic")},
-        "key": _text(key),
-        "headers": [[name, _text(content)] for name, content in headers],
-        "value": _text(value),
+        "key": None if key is None else line(text(key)),
+        "headers": [[line(name), line(text(content))] for name, content in headers],
+        "value": None if value is None else lines(text(value)),
     }
-
-
-def _text(content: bytes | None) -> str | None:
-    return None if content is None else content.decode(errors="backslashreplace")
 
 
 def main() -> None:

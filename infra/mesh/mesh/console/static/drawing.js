@@ -28,7 +28,7 @@ const EDGES = [
 const ARRIVES = { functions: "client", table: "functions", kafka: "table", relay: "table", poller: "kafka", enrich: "poller", qdrant: "enrich", search: "client", dead_letters: "enrich" };
 const SHAPES = {
   wide: { width: 860, height: 460, column: 222, row: 116, left: 4, top: 8 },
-  narrow: { width: 356, height: 690, column: 184, row: 114, left: 4, top: 8 },
+  narrow: { width: 380, height: 690, column: 184, row: 114, left: 4, top: 8 },
 };
 
 const still = matchMedia("(prefers-reduced-motion: reduce)");
@@ -120,7 +120,7 @@ function box({ title, about }, { x, y }) {
 
 function client({ x, y }) {
   return svg("g", { class: "client" },
-    svg("rect", { x: x + 22, y: y + 18, width: 120, height: 42, rx: 21 }),
+    svg("rect", { x, y: y + 18, width: BOX.width, height: 42, rx: 21 }),
     svg("text", { class: "title", x: x + BOX.width / 2, y: y + 44, "text-anchor": "middle" }, CLIENT.title));
 }
 

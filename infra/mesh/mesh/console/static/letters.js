@@ -4,7 +4,7 @@ import { el, replace, button, confirmed, count, number, Table, throttled } from 
 import { ask } from "./api.js";
 import { stream } from "./stream.js";
 
-const said = el("p", { class: "result", role: "status" });
+const said = el("p", { class: "result", role: "status", tabindex: "-1" });
 const complaint = el("p", { class: "error", role: "alert" });
 const list = new Table("Dead letters", ["time", "reason", "error", "key", "came from", ["", { "aria-label": "what to do" }]]);
 const detail = el("div");
@@ -43,8 +43,8 @@ function show() {
     shown.map((each) => [
       number(el("time", {}, time(each))),
       el("span", { class: "chip" }, each.reason ?? "unknown"),
-      each.error ?? "",
-      each.key ?? el("span", { class: "faint" }, "none"),
+      [each.error ?? "", { class: "long" }],
+      [each.key ?? el("span", { class: "faint" }, "none"), { class: "long" }],
       each.origin,
       el("span", { class: "actions" },
         button("Show", () => showOne(each), { "aria-label": `Show the record at ${each.place}` }),
@@ -77,6 +77,7 @@ async function replay(places) {
   const done = await tried(() => ask("/api/letters/replay", { method: "POST", body: places ? { places } : { all: true } }));
   if (!done) return;
   replace(said, `Sent ${count(done.replayed, "record")} again. What is still poison comes back as a new dead letter.`);
+  said.focus(); // the table changes when nobody is in it
   await load();
 }
 

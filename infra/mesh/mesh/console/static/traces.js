@@ -64,7 +64,7 @@ function showOne(id, spans) {
   const after = (span) => Number(BigInt(span.startTimeUnixNano) - begun) / 1e6;
   const whole = Math.max(...spans.map((span) => after(span) + span.milliseconds), 0.001);
   const others = [...new Set(spans.flatMap((span) => [span.traceId, ...span.links.map((link) => link.traceId)]))].filter((each) => each !== id);
-  const waterfall = new Table("Spans", ["what", "function", "when", number("at"), number("took")]);
+  const waterfall = new Table("Spans", ["what", ["function", { class: "function" }], "when", number("at"), number("took")]);
   waterfall.show(below(null, spans, 0).map(([depth, span]) => [
     [what(span, depth, id), { class: span.failed ? "what failed" : "what" }],
     [span.service, { class: "function" }],
