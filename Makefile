@@ -6,9 +6,9 @@ unexport PYTHONDONTWRITEBYTECODE
 CYCLES ?= 10
 BIN := .venv/bin
 INSTALLED := .venv/.installed
-LANES := tests/integration/kafka_esm tests/apache_kafka tests/conformance tests/console tests/distributions tests/embeddings tests/faults tests/iam tests/localstack tests/mesh tests/observe tests/sam_local
-KAFKA_FAULTS := tests/apache_kafka/test_faults.py tests/apache_kafka/test_kill_schedule.py
-TYPED := functions infra layers tests/apache_kafka tests/bench tests/conformance tests/console tests/distributions tests/e2e tests/embeddings tests/faults tests/mesh tests/observe bootstrap.py
+LANES := tests/integration/function_host tests/integration/kafka_esm tests/apache_kafka tests/conformance tests/console tests/distributions tests/embeddings tests/faults tests/iam tests/localstack tests/mesh tests/observe tests/sam_local tests/terraform
+KAFKA_FAULTS := $(addprefix tests/apache_kafka/test_,erasure.py faults.py kill_schedule.py)
+TYPED := functions infra layers tests/apache_kafka tests/bench tests/conformance tests/console tests/distributions tests/e2e tests/embeddings tests/faults tests/mesh tests/observe tests/terraform bootstrap.py
 # On both processors.
 PARALLEL := -n 2 --durations 20
 # Lanes run side by side, each with a memory of what failed: AGAIN=--last-failed runs that alone.
@@ -16,7 +16,7 @@ PYTEST = $(BIN)/pytest -o cache_dir=.mesh/cache/pytest/$@ $(AGAIN)
 
 .PHONY: help
 help:
-	@awk -F ':.*## |##@ ' '/^##@ /{print "\n" $$2} /^[a-z-]+:.*## /{printf "  make %-20s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## |##@ ' '/^##@ /{print "\n" $$2} /^[a-z-]+:.*## /{printf "  make %-26s %s\n", $$1, $$2}' Makefile
 
 ##@ Use it
 
@@ -47,6 +47,10 @@ test-mesh: $(INSTALLED) ## meshes of their own: start, crash, ports, parameters,
 test-esm: $(INSTALLED) ## the whole suite of the Kafka event source poller, by itself
 	$(PYTEST) $(PARALLEL) tests/unit/kafka_esm tests/integration/kafka_esm
 
+.PHONY: test-function-host
+test-function-host: $(INSTALLED) ## functions outside Lambda: the whole suite of function-host
+	$(PYTEST) $(PARALLEL) tests/unit/function_host tests/integration/function_host
+
 .PHONY: test-esm-conformance
 test-esm-conformance: $(INSTALLED) ## what AWS documents of Kafka mappings, as data, on kafka-esm or POLLER='command {template} {endpoint}'
 	POLLER="$(POLLER)" $(PYTEST) $(if $(POLLER),tests/conformance/test_situations.py,tests/conformance)
@@ -65,11 +69,11 @@ test-embeddings: $(INSTALLED) ## a mesh whose embeddings come from a real server
 	MESH_EMBEDDINGS=multilingual $(PYTEST) tests/e2e/test_journey.py
 
 .PHONY: test-kafka
-test-kafka: $(INSTALLED) ## Apache Kafka, by SCRAM over TLS: credentials, erasure, other members (wants Java 17 and Maven)
+test-kafka: $(INSTALLED) ## Apache Kafka, by SCRAM over TLS: credentials, bounds, other members (wants Java 17 and Maven)
 	MESH_BROKER=apache-kafka-scram $(PYTEST) tests/apache_kafka $(addprefix --ignore ,$(KAFKA_FAULTS))
 
 .PHONY: test-kafka-faults
-test-kafka-faults: $(INSTALLED) ## a mesh on it under load: what Kafka does to it, and everything killed at random
+test-kafka-faults: $(INSTALLED) ## a mesh on it: faults under load, everything killed at random, and an erasure
 	MESH_BROKER=apache-kafka-scram $(PYTEST) $(KAFKA_FAULTS)
 
 .PHONY: test-kafka-e2e
@@ -103,6 +107,11 @@ test-observe: $(INSTALLED) ## a real Prometheus scrapes a mesh under load: every
 .PHONY: test-console
 test-console: $(INSTALLED) ## Chromium does at a mesh's console what a person does, and axe looks at it (as root on Debian it gets itself Chromium)
 	$(PYTEST) tests/console
+
+.PHONY: test-terraform
+test-terraform: $(INSTALLED) ## infra/terraform by OpenTofu, and that it makes what the template makes (wants Go)
+	@$(BIN)/python -m tests.terraform.tools
+	$(PYTEST) -n 2 --dist loadfile tests/terraform
 
 ##@ Measure it
 

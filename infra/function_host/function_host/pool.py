@@ -1,6 +1,7 @@
 """The workers of one function: one invocation at a time in each; others wait, or are throttled."""
 
 import asyncio
+import logging
 import os
 import secrets
 import shutil
@@ -9,6 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,6 +19,8 @@ from function_host.runtime.environment import identity, layout
 from function_host.runtime.output import Sink
 from function_host.runtime.runtime_api import Invocation
 from function_host.runtime.worker import Result, Worker
+
+_LOG = logging.getLogger(__name__)
 
 Made = TypeVar("Made")
 
@@ -137,11 +141,16 @@ class Pool:
     async def _warm(self) -> None:
         """Start one worker that has loaded the function, however many attempts that takes."""
         async with self._places:
-            attempt, worker = 0, await self._in_thread(self._start)
-            while not await self._in_thread(worker.started, _LONGEST_START_SECONDS):
-                await self._in_thread(self._end, worker)
+            for attempt in count():
+                try:
+                    worker = await self._in_thread(self._start)
+                except OSError as error:
+                    _LOG.error("%s: a worker cannot be started: %s", self.function.name, error)
+                else:
+                    if await self._in_thread(worker.started, _LONGEST_START_SECONDS):
+                        break
+                    await self._in_thread(self._end, worker)
                 await asyncio.sleep(_PAUSES_SECONDS[min(attempt, len(_PAUSES_SECONDS) - 1)])
-                attempt, worker = attempt + 1, await self._in_thread(self._start)
             self._idle.append(worker)
             self.ready = self.ready or self.workers >= self.function.min_workers
 

@@ -9,7 +9,7 @@ import logging
 import signal
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,8 @@ from function_host.host import Host
 from function_host.http.internal_api import internal_api
 from function_host.http.rest_api import RestApi
 
+# A load balancer keeps idle connections for 60 s at most by default: it shall be the one that closes them.
+_IDLE_SECONDS = 75
 _LOG = logging.getLogger(__name__)
 
 
@@ -50,13 +52,20 @@ async def serve(host: Host, listening: Listening) -> None:
         ConfigurationError: a port cannot be had.
 
     """
-    stopped = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    stopped, hurry = asyncio.Event(), asyncio.Event()
     internal = _server(internal_api(host), listening.internal_port, listening)
     servers = [internal]
     if host.config.gateway.routes:
         servers.append(_server(RestApi(host), listening.port, listening))
+
+    def stop() -> None:
+        """Begin to end; asked again, end at once."""
+        hurry.set() if stopped.is_set() else stopped.set()
+        for server in servers:
+            server.force_exit = hurry.is_set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop)
     sockets = [_bound(server) for server in servers]
     running = [asyncio.create_task(each.serve([bound])) for each, bound in zip(servers, sockets, strict=True)]
     host.warm()
@@ -70,13 +79,14 @@ async def serve(host: Host, listening: Listening) -> None:
         waiting.cancel()
         host.draining = True
         _LOG.info("draining")
-        await asyncio.sleep(listening.drain_delay_seconds)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(hurry.wait(), listening.drain_delay_seconds)
         ending = asyncio.get_running_loop().time() + listening.grace_seconds
         # The REST API first: until it has ended, health and metrics are there to be asked.
         for server, task in reversed([*zip(servers, running, strict=True)]):
             server.should_exit = True
             await task
-        await host.stop(max(0, ending - asyncio.get_running_loop().time()))
+        await host.stop(0 if hurry.is_set() else max(0, ending - asyncio.get_running_loop().time()))
     finally:
         await host.stop(0)
     _LOG.info("stopped")
@@ -97,6 +107,7 @@ def _server(app: Any, port: int, listening: Listening) -> _Server:
             log_level="warning",
             loop="asyncio",
             server_header=False,
+            timeout_keep_alive=_IDLE_SECONDS,
             timeout_graceful_shutdown=max(1, round(listening.grace_seconds)),
             ws="none",
         )

@@ -7,6 +7,7 @@ from mesh_observability.panels import DASHBOARDS
 
 FOLDER = Path(__file__).resolve().parents[1]
 TEMPLATE = FOLDER.parents[1] / "template.yaml"
+TERRAFORM = FOLDER.parent / "terraform" / "event_mesh" / "dashboard.json.tftpl"
 
 
 def outputs() -> dict[Path, str]:
@@ -14,6 +15,7 @@ def outputs() -> dict[Path, str]:
     template = TEMPLATE.read_text(encoding="utf-8")
     return {
         TEMPLATE: cloudwatch.written(template),
+        TERRAFORM: cloudwatch.for_terraform(),
         FOLDER / "prometheus" / "rules.yaml": rules.rendered(template),
         **{
             FOLDER / "grafana" / "dashboards" / f"{page.uid}.json": grafana.rendered(page)

@@ -1,6 +1,7 @@
-"""The panels that AWS has data for, as one dashboard of CloudWatch: a block of template.yaml."""
+"""The panels that AWS has data for, as a dashboard of CloudWatch: in template.yaml and in infra/terraform."""
 
 import json
+import re
 from typing import Any
 
 from mesh_observability.panels import DASHBOARDS, Dashboard, Metric, Panel
@@ -22,6 +23,12 @@ def body() -> str:
             lines.append(_line(_widget(panel, number % 2 * _WIDE, top + number // 2 * _HIGH)))
         top += (len(shown) + 1) // 2 * _HIGH
     return '{"widgets": [\n' + ",\n".join(lines) + "\n]}\n"
+
+
+def for_terraform() -> str:
+    """Return the same for `templatefile`, given `name`, `region` and the functions' names by their keys."""
+    text = body().replace("${AWS::StackName}", "${name}").replace("${AWS::Region}", "${region}")
+    return re.sub(r"\$\{(\w+)Function\}", r"${functions.\1}", text)
 
 
 def written(template: str) -> str:

@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import httpx
 import pytest
@@ -21,9 +20,10 @@ WAIT_SECONDS = 120
 FUNCTIONS = ("CreateUserFunction", "GetUserFunction", "ListUsersFunction", "SearchFunction", "EnrichFunction")
 
 
-@pytest.fixture
-def api_url(services: dict[str, str], python: str, tmp_path: Path) -> Iterator[str]:
+@pytest.fixture(scope="module")
+def api_url(services: dict[str, str], python: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The API of a host that runs some of the functions, with kafka-esm as the source of enrich's events."""
+    log_file = tmp_path_factory.mktemp("host") / "log"
     template = ["--template", str(paths.BUILD / "template.yaml")]
     parameters = {
         "AuthMode": "dev",
@@ -47,10 +47,10 @@ def api_url(services: dict[str, str], python: str, tmp_path: Path) -> Iterator[s
     environment = {**os.environ, **CREDENTIALS, "AWS_REGION": "us-east-1"}
     started = []
     try:
-        with (tmp_path / "host.log").open("wb") as log:
+        with log_file.open("wb") as log:
             started.append(subprocess.Popen(host, env=environment | of_aws, stdout=log, stderr=log))
             started.append(subprocess.Popen(poller, env=environment, stdout=log, stderr=log))
-        said = (tmp_path / "host.log").read_text
+        said = log_file.read_text
         ready = f"http://127.0.0.1:{internal_port}/readyz"
         assert wait_until(lambda: _is_success(ready) or started[0].poll() is not None, WAIT_SECONDS), said()
         assert started[0].poll() is None, said()
@@ -59,7 +59,7 @@ def api_url(services: dict[str, str], python: str, tmp_path: Path) -> Iterator[s
         for each in reversed(started):
             each.terminate()
         assert [each.wait(WAIT_SECONDS) for each in started] == [0, 0]
-        print((tmp_path / "host.log").read_text())  # noqa: T201 - for a failing test's report
+        print(log_file.read_text())  # noqa: T201 - for a failing test's report
 
 
 def test_a_user_who_is_created_is_found_by_meaning_and_by_nobody_else(api_url: str) -> None:

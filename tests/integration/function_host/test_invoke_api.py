@@ -86,7 +86,7 @@ def test_the_environment_is_lambdas(shared: Running) -> None:
 
 
 def test_a_clients_context_gets_through(shared: Running) -> None:
-    context = base64.b64encode(b'{"custom": {"a": "b"}}').decode()
+    context = base64.b64encode(b'{"custom":\r\n{"a": "b"}}').decode()
 
     answer = shared.functions.invoke(
         FunctionName="f", ClientContext=context, Payload=json.dumps({"do": "describe"})

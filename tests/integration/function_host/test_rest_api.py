@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import signal
 import socket
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -58,6 +59,13 @@ def test_whom_a_trusted_proxy_names_is_the_client(shared: Running) -> None:
 
     assert event["requestContext"]["identity"]["sourceIp"] == "192.0.2.7"
     assert event["headers"]["X-Forwarded-Proto"] == "https"
+
+
+@pytest.mark.parametrize("host", ["[", "a:b:c", "a.dev/x?y#z"])
+def test_a_strange_host_header_refuses_no_request(shared: Running, host: str) -> None:
+    response = httpx.get(f"{shared.url}/x", headers={"Host": host})
+
+    assert (response.status_code, response.json()["headers"]["Host"]) == (200, host)
 
 
 def test_cookies_bytes_and_statuses_get_through(shared: Running) -> None:
@@ -214,6 +222,17 @@ def test_what_does_not_end_in_time_is_ended(host: Hosts) -> None:
         assert running.terminate() == 0
 
     assert "did not end in time" in running.errors
+
+
+def test_who_asks_twice_does_not_wait(host: Hosts) -> None:
+    running = host("--drain-delay-seconds", "600", "--grace-seconds", "600")
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(running.invoke, do="sleep")
+        assert wait_until(lambda: 'state="busy"} 1.0' in running.metrics(), WAIT_SECONDS)
+        running.process.send_signal(signal.SIGINT)
+        assert wait_until(lambda: not running.ready(), WAIT_SECONDS)
+
+        assert running.terminate() == 0
 
 
 def test_under_load_nothing_is_lost_when_the_host_ends(host: Hosts) -> None:

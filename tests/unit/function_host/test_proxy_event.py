@@ -31,7 +31,6 @@ def request(path: str = "/x", **parts: Any) -> Request:
         "body": b"",
         "client": "192.0.2.1",
         "scheme": "https",
-        "port": 443,
         "request_id": "c6af9ac6-7b61-11e6-9a41-93e8deadbeef",
         "trace_id": "Root=1-2-3",
         "time": datetime(2026, 12, 1, 14, 5, 9, 250_000, UTC),
@@ -159,3 +158,23 @@ def test_the_context_says_when_and_from_where() -> None:
     assert (found["domainName"], found["domainPrefix"]) == ("api.example", "api")
     assert (found["identity"]["sourceIp"], found["identity"]["userAgent"]) == ("192.0.2.1", "curl")
     assert found["identity"]["cognitoIdentityId"] is None
+
+
+@pytest.mark.parametrize(
+    ("host", "name", "port"),
+    [
+        ("a.dev:8443", "a.dev", "8443"),
+        ("a.dev", "a.dev", "443"),
+        ("[::1]:80", "[::1]", "80"),
+        ("[::1]", "[::1]", "443"),
+        ("[", "[", "443"),
+        ("a:b:c", "a:b:c", "443"),
+        (":80", ":80", "443"),
+        ("", "", "443"),
+    ],
+)
+def test_any_host_header_is_taken(host: str, name: str, port: str) -> None:
+    found = made(headers=[("host", host)])
+
+    assert found["requestContext"]["domainName"] == name
+    assert found["headers"]["X-Forwarded-Port"] == port

@@ -74,6 +74,7 @@ async def _invoke(
     try:
         json.loads(payload)
         context = base64.b64decode(request.headers.get("x-amz-client-context", "")).decode()
+        context = json.dumps(json.loads(context)) if context else ""  # in one line: it goes on as a header
     except ValueError as error:
         text = f"Could not parse request body into json: {error}"
         return _refusal(400, "InvalidRequestContentException", text)

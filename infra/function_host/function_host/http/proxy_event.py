@@ -58,7 +58,6 @@ class Request:
     body: bytes
     client: str  # its address
     scheme: str
-    port: int
     request_id: str
     trace_id: str
     time: datetime
@@ -68,7 +67,7 @@ def event(request: Request, match: Match, gateway: Gateway) -> dict[str, Any]:
     """Return the event of a request on its route."""
     headers = _lists(_headers(request))
     query = _lists(parse_qsl(request.query, keep_blank_values=True))
-    host = headers.get("Host", [""])[-1]
+    host = _host_and_port(request)[0]
     body, is_base64 = _body(request.body)
     # Behind /stage the function does not see it, behind a custom domain's base path it does.
     by_stage = gateway.base_path == f"/{gateway.stage}"
@@ -94,8 +93,8 @@ def event(request: Request, match: Match, gateway: Gateway) -> dict[str, Any]:
             "accountId": gateway.account_id,
             "protocol": "HTTP/1.1",
             "stage": gateway.stage,
-            "domainName": host.rpartition(":")[0] if host.rpartition(":")[2].isdecimal() else host,
-            "domainPrefix": host.partition(".")[0].partition(":")[0],
+            "domainName": host,
+            "domainPrefix": host.partition(".")[0],
             "requestId": request.request_id,
             "identity": {
                 **dict.fromkeys(_NOBODY),
@@ -117,10 +116,11 @@ def now() -> datetime:
 def _headers(request: Request) -> Iterable[tuple[str, str]]:
     """Yield what the function gets: what came, and what API Gateway says of the connection."""
     forwarded = [value for name, value in request.headers if name.lower() == "x-forwarded-for"]
+    port = _host_and_port(request)[1]
     ours = {
         "X-Amzn-Trace-Id": request.trace_id,
         "X-Forwarded-For": ", ".join([*forwarded, request.client]),
-        "X-Forwarded-Port": str(request.port),
+        "X-Forwarded-Port": port or {"https": "443"}.get(request.scheme, "80"),
         "X-Forwarded-Proto": request.scheme,
     }
     for name, value in request.headers:
@@ -129,6 +129,13 @@ def _headers(request: Request) -> Iterable[tuple[str, str]]:
         if name.lower() not in _DROPPED and name not in ours:
             yield name, value
     yield from ours.items()
+
+
+def _host_and_port(request: Request) -> tuple[str, str]:
+    """Return what the Host header names, whatever it is; nothing for a port that it does not name."""
+    given = next((value for name, value in request.headers if name.lower() == "host"), "")
+    host, _, port = given.rpartition(":")
+    return (host, port) if host and port.isdecimal() else (given, "")
 
 
 def _body(body: bytes) -> tuple[str | None, bool]:
