@@ -6,9 +6,10 @@ unexport PYTHONDONTWRITEBYTECODE
 CYCLES ?= 10
 BIN := .venv/bin
 INSTALLED := .venv/.installed
-LANES := tests/integration/kafka_esm tests/apache_kafka tests/conformance tests/distributions tests/embeddings tests/faults tests/iam tests/localstack tests/mesh tests/observe tests/sam_local tests/terraform
-TYPED := infra layers tests/apache_kafka tests/bench tests/conformance tests/distributions tests/e2e tests/embeddings tests/faults tests/mesh tests/observe tests/terraform bootstrap.py
-# Both processors: one worker has the mesh that the end-to-end tests share, the other the rest.
+LANES := tests/integration/function_host tests/integration/kafka_esm tests/apache_kafka tests/conformance tests/console tests/distributions tests/embeddings tests/faults tests/iam tests/localstack tests/mesh tests/observe tests/sam_local tests/terraform
+KAFKA_FAULTS := tests/apache_kafka/test_faults.py tests/apache_kafka/test_kill_schedule.py
+TYPED := functions infra layers tests/apache_kafka tests/bench tests/conformance tests/console tests/distributions tests/e2e tests/embeddings tests/faults tests/mesh tests/observe tests/terraform bootstrap.py
+# On both processors.
 PARALLEL := -n 2 --durations 20
 # Lanes run side by side, each with a memory of what failed: AGAIN=--last-failed runs that alone.
 PYTEST = $(BIN)/pytest -o cache_dir=.mesh/cache/pytest/$@ $(AGAIN)
@@ -33,9 +34,10 @@ down: $(INSTALLED) ## stop the mesh
 
 ##@ Test it
 
+# Three workers on two processors: the one with the mesh of the end-to-end tests waits as long as it computes.
 .PHONY: test
-test: lint ## the gate: lint, format, types, and every test that has no lane of its own; prints what they cover
-	$(PYTEST) $(PARALLEL) $(if $(AGAIN),,--cov) $(addprefix --ignore ,$(LANES))
+test: style ## the gate: lint, format, types, and every test that has no lane of its own; prints what they cover
+	$(PYTEST) -n 3 --durations 20 $(if $(AGAIN),,--cov) $(addprefix --ignore ,$(LANES))
 
 .PHONY: test-mesh
 test-mesh: $(INSTALLED) ## meshes of their own: start, crash, ports, parameters, deploy
@@ -45,12 +47,16 @@ test-mesh: $(INSTALLED) ## meshes of their own: start, crash, ports, parameters,
 test-esm: $(INSTALLED) ## the whole suite of the Kafka event source poller, by itself
 	$(PYTEST) $(PARALLEL) tests/unit/kafka_esm tests/integration/kafka_esm
 
+.PHONY: test-function-host
+test-function-host: $(INSTALLED) ## functions outside Lambda: the whole suite of function-host
+	$(PYTEST) $(PARALLEL) tests/unit/function_host tests/integration/function_host
+
 .PHONY: test-esm-conformance
 test-esm-conformance: $(INSTALLED) ## what AWS documents of Kafka mappings, as data, on kafka-esm or POLLER='command {template} {endpoint}'
 	POLLER="$(POLLER)" $(PYTEST) $(if $(POLLER),tests/conformance/test_situations.py,tests/conformance)
 
 .PHONY: test-wheels
-test-wheels: $(INSTALLED) ## each distribution's wheel alone in a new environment: kafka-esm, qdrant-edge-server, the LocalStack plugin
+test-wheels: $(INSTALLED) ## each distribution's wheel alone in a new environment: kafka-esm, function-host, qdrant-edge-server, the LocalStack plugin
 	$(PYTEST) tests/distributions
 
 .PHONY: test-faults
@@ -63,11 +69,15 @@ test-embeddings: $(INSTALLED) ## a mesh whose embeddings come from a real server
 	MESH_EMBEDDINGS=multilingual $(PYTEST) tests/e2e/test_journey.py
 
 .PHONY: test-kafka
-test-kafka: $(INSTALLED) ## a mesh on Apache Kafka, by SCRAM over TLS: faults and credentials (wants Java 17 and Maven)
-	MESH_BROKER=apache-kafka-scram $(PYTEST) tests/apache_kafka
+test-kafka: $(INSTALLED) ## Apache Kafka, by SCRAM over TLS: credentials, erasure, other members (wants Java 17 and Maven)
+	MESH_BROKER=apache-kafka-scram $(PYTEST) tests/apache_kafka $(addprefix --ignore ,$(KAFKA_FAULTS))
+
+.PHONY: test-kafka-faults
+test-kafka-faults: $(INSTALLED) ## a mesh on it under load: what Kafka does to it, and everything killed at random
+	MESH_BROKER=apache-kafka-scram $(PYTEST) $(KAFKA_FAULTS)
 
 .PHONY: test-kafka-e2e
-test-kafka-e2e: $(INSTALLED) ## the end-to-end tests on that mesh
+test-kafka-e2e: $(INSTALLED) ## the end-to-end tests on a mesh with it
 	MESH_BROKER=apache-kafka-scram $(PYTEST) tests/e2e/test_journey.py tests/e2e/test_dead_letters.py
 
 .PHONY: test-iam
@@ -78,9 +88,13 @@ test-iam: $(INSTALLED) ## no tenant's credentials reach another tenant: on an em
 test-localstack: $(INSTALLED) ## the end-to-end tests on LocalStack (wants Python 3.12 or 3.13)
 	MESH_EMULATOR=localstack $(PYTEST) --timeout 300 tests/e2e
 
+.PHONY: test-localstack-functions
+test-localstack-functions: $(INSTALLED) ## LocalStack's functions by themselves
+	MESH_EMULATOR=localstack $(PYTEST) --timeout 300 tests/integration/mesh/test_workers.py tests/localstack
+
 .PHONY: test-localstack-mesh
-test-localstack-mesh: $(INSTALLED) ## LocalStack's functions by themselves, and meshes of their own on it
-	MESH_EMULATOR=localstack $(PYTEST) --timeout 300 tests/integration/localstack tests/integration/mesh/test_workers.py tests/localstack tests/mesh
+test-localstack-mesh: $(INSTALLED) ## meshes of their own on LocalStack
+	MESH_EMULATOR=localstack $(PYTEST) --timeout 300 tests/mesh
 
 .PHONY: test-sam
 test-sam: $(INSTALLED) ## the functions by sam local, and kafka-esm's image, in containers (as root it gets itself a Docker engine)
@@ -89,6 +103,10 @@ test-sam: $(INSTALLED) ## the functions by sam local, and kafka-esm's image, in 
 .PHONY: test-observe
 test-observe: $(INSTALLED) ## a real Prometheus scrapes a mesh under load: every panel has data, every alert fires
 	$(PYTEST) tests/observe
+
+.PHONY: test-console
+test-console: $(INSTALLED) ## Chromium does at a mesh's console what a person does, and axe looks at it (as root on Debian it gets itself Chromium)
+	$(PYTEST) tests/console
 
 .PHONY: test-terraform
 test-terraform: $(INSTALLED) ## infra/terraform by OpenTofu, and that it makes what the template makes (wants Go)
@@ -104,6 +122,8 @@ bench: up ## measure the running mesh and the poller, each figure beside its flo
 	@$(BIN)/python tests/bench/poller.py
 	@$(BIN)/python -m tests.bench.kafka_security
 	@$(BIN)/python tests/bench/cold_start.py
+	@$(BIN)/python -m tests.bench.traces
+	@$(BIN)/python tests/bench/console.py
 
 .PHONY: bench-search
 bench-search: $(INSTALLED) ## how well people are found, by class, against what is committed: docs/search_quality.md
@@ -120,15 +140,16 @@ cycles-localstack: $(INSTALLED) ## LocalStack up, deploy, find a user, down, ten
 ##@ Change it
 
 .PHONY: lint
-lint: $(INSTALLED) ## lint, format and types alone
+lint: style types ## lint, format and types alone
+
+.PHONY: style
+style: $(INSTALLED)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	@$(MAKE) --no-print-directory types
 
 .PHONY: types
 types: $(INSTALLED)
 	$(BIN)/mypy $(TYPED)
-	@for app in functions/*/app.py; do $(BIN)/mypy $$app || exit 1; done
 
 .PHONY: lock
 lock: $(INSTALLED) ## write what is derived: both uv.lock, the layers' requirements.txt, docs/openapi.json, events/, dashboards

@@ -14,14 +14,21 @@ settings.load_profile("event-mesh")
 _FIRST_ENDPOINT = "create_user"
 MEASURED = [paths.ROOT / "tests" / "unit" / folder for folder in ("functions", "layers")]
 
-# What one worker of pytest-xdist runs, since its tests share what was started for them: the slowest first.
-SHARING = ("e2e", "integration/layers", "integration/qdrant", "integration/kafka_esm")
+# What begins, the slowest first, and each of it in one worker of pytest-xdist: tests that share what was
+# started for them, and mypy, which without a cache takes half a minute of one processor.
+FIRST = (
+    "e2e/",
+    "contract/test_types.py",
+    "integration/layers/",
+    "integration/qdrant/",
+    "integration/kafka_esm/",
+)
 
 
 def _place(nodeid: str) -> int:
-    """Return which of SHARING a test belongs to; the number of them if to none."""
-    found = (number for number, folder in enumerate(SHARING) if nodeid.startswith(f"tests/{folder}/"))
-    return next(found, len(SHARING))
+    """Return which of FIRST a test belongs to; the number of them if to none."""
+    found = (number for number, path in enumerate(FIRST) if nodeid.startswith(f"tests/{path}"))
+    return next(found, len(FIRST))
 
 
 def _is_measured(item: pytest.Item) -> bool:
@@ -39,7 +46,7 @@ def _is_measured(item: pytest.Item) -> bool:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what shares a mesh or a component."""
+    """Begin with what takes longest."""
     for item in items:
         if not _is_measured(item):
             item.add_marker("no_cover")
@@ -54,7 +61,7 @@ class _TogetherWhatShares(LoadScopeScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         place = _place(nodeid)
-        return SHARING[place] if place < len(SHARING) else nodeid.partition("::")[0]
+        return FIRST[place] if place < len(FIRST) else nodeid.partition("::")[0]
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:

@@ -39,7 +39,7 @@ app = create_app(
 
 
 @app.post("/users/create", status_code=201, responses=responses(400, 401, 409, 410, 413, 415, 422, 429, 503))
-def create_user(
+async def create_user(
     caller: CurrentCaller,
     new: NewUser,
     request: Request,

@@ -11,6 +11,7 @@ from tracing.handler import traced
 from users.errors import NotFoundError, UnavailableError
 from users.events import TENANT
 from users.operator.client import dynamodb
+from users.operator.spans import operating
 from users.operator.tenant import TenantItems
 from users.outbox import Outbox
 from users.publisher import announce
@@ -56,11 +57,13 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
     In this order nothing that is under way brings anybody back: each event of a user is in the topic before
     the one that says that the user is gone, and the index forgets the tenant after both.
     """
-    answer = leave(Request.model_validate(event), context)
-    metrics.add_metric("UsersErased", MetricUnit.Count, answer.users)
-    said = answer.model_dump()
-    logger.info("tenant leaves", **said)
-    return said
+    request = Request.model_validate(event)
+    with operating("delete_tenant", context, request.tenant):
+        answer = leave(request, context)
+        metrics.add_metric("UsersErased", MetricUnit.Count, answer.users)
+        said = answer.model_dump()
+        logger.info("tenant leaves", **said)
+        return said
 
 
 def leave(request: Request, context: LambdaContext) -> Answer:

@@ -36,7 +36,7 @@ app = create_app(
     response_class=Response,
     responses=responses(400, 401, 404, 412, 422, 429, 503),
 )
-def delete_user(caller: CurrentCaller, id: Id, expected: ExpectedVersions, request: Request) -> None:
+async def delete_user(caller: CurrentCaller, id: Id, expected: ExpectedVersions, request: Request) -> None:
     """Erase a user of the caller's tenant: at once from the table, and soon wherever else it is."""
     dynamodb, table = tenant_dynamodb(caller.tenant_id), StoreSettings.read().table_name
     traceparent = request.headers.get("traceparent")

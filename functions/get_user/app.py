@@ -34,7 +34,7 @@ app = create_app(
     response_model=User,
     responses={304: {"description": "Not Modified"}, **responses(401, 404, 422, 429, 503)},
 )
-def get_user(
+async def get_user(
     caller: CurrentCaller, id: Id, response: Response, if_none_match: IfNoneMatch = None
 ) -> User | Response:
     """Return a user of the caller's tenant."""

@@ -26,10 +26,19 @@ from users.store import Changed, UserStore
 MOST_ENTRIES = 100
 
 
-def _tokens(body: bytes, media_type: str) -> int:
-    """Return how many requests to create_user a body stands for."""
+async def _sent_entries(request: Request) -> list[object]:
+    """Return what was sent, read once: the rate limit asks for it first."""
+    if not hasattr(request.state, "entries"):
+        content_type = request.headers.get("content-type")
+        request.state.entries = entries(await request.body(), media_type(content_type), MOST_ENTRIES)
+    sent: list[object] = request.state.entries
+    return sent
+
+
+async def _tokens(request: Request) -> int:
+    """Return how many requests to create_user a request stands for."""
     try:
-        return len(entries(body, media_type, MOST_ENTRIES))
+        return len(await _sent_entries(request))
     except (NotJsonError, EntriesError):
         return 1
 
@@ -64,10 +73,6 @@ class Outcomes(BaseModel):
     outcomes: list[Outcome]
 
 
-async def _sent_entries(request: Request) -> list[object]:
-    return entries(await request.body(), media_type(request.headers.get("content-type")), MOST_ENTRIES)
-
-
 _NEW_USER = {"$ref": "#/components/schemas/NewUser"}
 _FORMS = {
     JSON[0]: {"schema": {"type": "array", "items": _NEW_USER, "minItems": 1, "maxItems": MOST_ENTRIES}},
@@ -81,7 +86,7 @@ _FORMS = {
     responses=responses(400, 401, 413, 415, 422, 429, 503),
     openapi_extra={"requestBody": {"required": True, "content": _FORMS}},
 )
-def import_users(
+async def import_users(
     caller: CurrentCaller,
     sent: Annotated[list[object], Depends(_sent_entries)],
     request: Request,

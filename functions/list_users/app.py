@@ -45,7 +45,7 @@ class Health(BaseModel):
 
 
 @app.get("/health")
-def health() -> Health:
+async def health() -> Health:
     """Say that the API is there."""
     return Health(status="OK")
 
@@ -57,7 +57,7 @@ def _address(address: str) -> str:
 
 
 @app.get("/users", responses=responses(400, 401, 422, 429, 503))
-def list_users(
+async def list_users(
     caller: CurrentCaller,
     limit: Annotated[int, Query(ge=1, le=100), AS_INTEGER] = 50,
     cursor: Annotated[str | None, Query(max_length=256)] = None,

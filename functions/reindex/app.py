@@ -16,9 +16,11 @@ from users.events import LAST_VERSION, user_deleted, user_updated
 from users.model import User
 from users.operator.bounds import longest_life
 from users.operator.client import dynamodb
+from users.operator.spans import operating
 from users.outbox import Outbox
 from users.publisher import event_publisher
 from users.settings import StoreSettings
+from users.spans import creating
 from users.store import UserStore
 from vectors.index import user_index
 
@@ -68,10 +70,19 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
     removes the markers of users whose older events cannot come any more.
     """
     request = Request.model_validate(event)
+    with operating("reindex", context, request.tenant):
+        return publish(request, context)
+
+
+def publish(request: Request, context: LambdaContext) -> dict[str, Any]:
+    """Publish as far as there is time, and return how far that was."""
     published, erased, after = 0, 0, request.after
     for page in pages(request):
-        gone = [user_deleted(page.tenant, each, LAST_VERSION) for each in only_indexed(page)]
-        errors = event_publisher().publish_all([*map(user_updated, page.users), *gone])
+        gone = only_indexed(page)
+        with creating(len(page.users) + len(gone)):
+            events = [*map(user_updated, page.users)]
+            events += [user_deleted(page.tenant, each, LAST_VERSION) for each in gone]
+        errors = event_publisher().publish_all(events)
         if failed := next(filter(None, errors), None):
             if not published:
                 raise UnavailableError(f"Kafka did not take the users: {failed}") from failed

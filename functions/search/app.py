@@ -57,7 +57,7 @@ class SearchResults(_Answer):
 
 
 @app.get("/ai/users/search", responses=responses(400, 401, 422, 429, 503))
-def search(
+async def search(
     caller: CurrentCaller,
     query: Annotated[
         str,
@@ -76,7 +76,8 @@ def search(
     without accents. `minScore` leaves out whom only the meaning found, with a score below it.
     """
     vector = None if mode == "words" else embed_query(query)
-    asked = Search(query, mode, min_score, topic, vector is None or understands(query))
+    understood = vector is None or min_score is None or understands(query)  # else nobody asks
+    asked = Search(query, mode, min_score, topic, understood)
     page = user_index().search(caller.tenant_id, asked, vector, limit, cursor)
     metrics.add_metric("Searches", MetricUnit.Count, 1)
     return SearchResults(

@@ -43,7 +43,7 @@ app = create_app(
         "requestBody": {"content": {MERGE_PATCH: {"schema": {"$ref": "#/components/schemas/UserPatch"}}}}
     },
 )
-def update_user(
+async def update_user(
     caller: CurrentCaller,
     id: Id,
     patch: UserPatch,

@@ -5,7 +5,6 @@ Starting one takes root on Linux, and Debian's packages (which apt-get installs 
 
 import os
 import platform
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -15,6 +14,8 @@ from socket import AddressFamily
 
 import psutil
 from mesh import paths, process
+from mesh.errors import MeshError
+from mesh.platforms import install_programs
 
 _DATA = paths.CACHE / "docker"  # images stay from one run to the next
 _READY_SECONDS = 60
@@ -73,17 +74,10 @@ def ensure_programs(packages: Mapping[str, str]) -> None:
     """Install the Debian packages of those programs that are missing; EngineError if that cannot be."""
     if platform.system() != "Linux" or os.geteuid() != 0:
         raise EngineError("no Docker engine answers, and only root on Linux may start one")
-    missing = {package for program, package in packages.items() if shutil.which(program) is None}
-    if not missing:
-        return
-    if shutil.which("apt-get") is None:
-        raise EngineError(f"{', '.join(sorted(missing))} is not installed, and there is no apt-get")
-    install = ["apt-get", "install", "--yes", "--no-install-recommends", *sorted(missing)]
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    for command in (["apt-get", "update"], install):
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise EngineError(f"{' '.join(command)} failed: {done.stderr.strip()[-300:]}")
+    try:
+        install_programs(packages)
+    except MeshError as error:
+        raise EngineError(str(error)) from error
 
 
 def _answers(client: Mapping[str, str]) -> bool:

@@ -27,10 +27,6 @@ LINE = re.compile(r"import time:\s+\d+ \|\s+(\d+) \|( +)(\S+)")
 VARIABLES = {"POWERTOOLS_SERVICE_NAME": "bench", "POWERTOOLS_METRICS_NAMESPACE": "EventMesh"}
 
 
-TRACED = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9"}
-ALSO_TRACED = ("CreateUserFunction", "EnrichFunction")
-
-
 def start(program: str, *options: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run a program in a new interpreter."""
     environment = built_function.environment("bench", {**VARIABLES, **variables})
@@ -85,8 +81,6 @@ def main() -> None:
         for name in functions:
             program = FUNCTION.format(path=built_function.search_path(name, runtime))
             row(name, program)
-            if name in ALSO_TRACED:
-                row(f"{name}, traced", program, **TRACED)
     Console().print(table)
 
 

@@ -1,4 +1,4 @@
-"""What the outbox, the rate limit, signed tokens and traces add to a request of the running mesh.
+"""What the outbox, the rate limit and signed tokens add to a request of the running mesh.
 
 .venv/bin/python tests/bench/costs.py      (make bench brings the mesh up first)
 
@@ -6,11 +6,8 @@ Each is timed by itself, in this process and against the mesh's own DynamoDB, in
 that it is compared to. The ratio is a request's p50 with it to what it would be without it.
 """
 
-import os
 import secrets
 import statistics
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -18,15 +15,13 @@ from typing import Any
 from mesh.clients.aws import client
 from mesh.clients.http_api import client_of
 from mesh.deployment import issuer, template_parameters
-from mesh.process import free_port, wait_until
+from mesh.process import wait_until
 from mesh.state import State, load_running
-from opentelemetry.trace import SpanKind, get_tracer
 from rich.console import Console
 from rich.table import Table
 from tenant_auth.rate_limit import RateLimiter
 from tenant_auth.settings import RateLimitSettings, Settings
 from tenant_auth.tokens.signed_token import caller_of
-from tracing.spans import Lost, start
 from users.model import NewUser
 from users.outbox import Outbox
 from users.store import UserStore
@@ -100,28 +95,6 @@ def signed_token_ms(state: State, values: dict[str, str], tenant: str) -> float:
     return p50(lambda: caller_of(token, jwt))
 
 
-def traces_ms() -> float:
-    """Return what it takes to make the spans of a create, and to send them to a process that takes them."""
-    port = free_port()
-    with subprocess.Popen([sys.executable, "-m", "mesh.traces.server", "--port", str(port)]) as sink:
-        os.environ["OTEL_EXPORTER_OTLP_ENDPOINT"] = f"http://127.0.0.1:{port}"
-        spans, tracer = start(), get_tracer("bench")
-
-        def request() -> Lost:
-            attributes = {"messaging.system": "kafka", "messaging.destination.name": "user.events"}
-            with tracer.start_as_current_span("POST /users/create", kind=SpanKind.SERVER):
-                for name in ("create user.events", "send user.events"):
-                    with tracer.start_as_current_span(name, attributes=attributes):
-                        pass
-            return spans.send()
-
-        try:
-            wait_until(lambda: not request().spans, 60)  # not before the pause after the first failures
-            return p50(request)
-        finally:
-            sink.terminate()
-
-
 def main() -> None:
     """Measure and print."""
     state = load_running()
@@ -138,7 +111,6 @@ def main() -> None:
         ("outbox", outbox_ms(state, tenant), True, False),
         ("rate limit", rate_limit_ms(state, tenant), True, True),
         ("signed token", signed_token_ms(state, values, tenant), True, True),
-        ("traces, with OtlpEndpoint", traces_ms(), True, True),
     ]:
         ratios = [
             f"x {whole / (whole - added):.2f}" if applies else "–"
@@ -148,7 +120,8 @@ def main() -> None:
     console = Console()
     console.print(table)
     console.print(
-        f"p50 of a create {create:.1f} ms, of a search {search:.1f} ms, with the development token."
+        f"p50 of a create {create:.1f} ms, of a search {search:.1f} ms, with the development token and "
+        f"{'with' if values['OtlpEndpoint'] else 'without'} traces (their cost: tests/bench/traces.py)."
     )
 
 

@@ -141,6 +141,8 @@ def main() -> None:
     console.print(
         "get = no-op + GetItem; update and erase = create; import = as many creates, one after the other."
     )
+    traced = values["OtlpEndpoint"]
+    console.print(f"With traces, to {traced}." if traced else "Without traces.")
     console.print(f"Memory of the whole mesh: {memory_mb(state):.0f} MB (target 1,536).")
 
 

@@ -1,17 +1,18 @@
-"""The labelled set of the search benchmark is whole, and holds only people whom the API would take."""
+"""The labelled sets of the search benchmark are whole, and hold only people whom the API would take."""
 
-import json
 import unicodedata
 from collections import Counter, defaultdict
 
+import pytest
 from users.model import NewUser, unique_email
 
-from tests.bench.search.labelled import FOLDER, NONSENSE, people, queries
+from tests.bench.search.labelled import NONSENSE, SETS, Which, floors, people, queries
 
 PEOPLE = {person.id: person for person in people()}
 QUERIES = queries()
 KINDS = {
     "sentence",
+    "question",
     "full_name",
     "name_part",
     "address",
@@ -34,8 +35,9 @@ def test_there_are_enough_people_each_with_an_id_and_an_address_of_its_own() -> 
     assert len({unique_email(person.email) for person in PEOPLE.values()}) == len(PEOPLE)
 
 
-def test_the_api_takes_everybody_as_written() -> None:
-    for person in PEOPLE.values():
+@pytest.mark.parametrize("which", SETS)
+def test_the_api_takes_everybody_as_written(which: Which) -> None:
+    for person in people(which):
         new = NewUser(email=person.email, name=person.name, profile=person.profile)
         assert (new.email, new.name, new.profile) == (person.email, person.name, person.profile)
         assert person.email.endswith(".example")
@@ -57,14 +59,18 @@ def test_each_class_has_enough_queries_in_both_halves() -> None:
     assert len(counts) == 2 * len(KINDS)
 
 
-def test_no_query_is_there_twice_and_the_api_takes_its_length() -> None:
-    assert len({query.id for query in QUERIES}) == len({query.query for query in QUERIES}) == len(QUERIES)
-    assert all(1 <= len(query.query) <= 500 for query in QUERIES)
+@pytest.mark.parametrize("which", SETS)
+def test_no_query_is_there_twice_and_the_api_takes_its_length(which: Which) -> None:
+    asked = queries(which)
+    assert len({query.id for query in asked}) == len({query.query for query in asked}) == len(asked)
+    assert all(1 <= len(query.query) <= 500 for query in asked)
 
 
-def test_right_answers_are_people_of_the_set_and_nonsense_has_none() -> None:
-    for query in QUERIES:
-        assert query.right <= PEOPLE.keys()
+@pytest.mark.parametrize("which", SETS)
+def test_right_answers_are_people_of_the_set_and_nonsense_has_none(which: Which) -> None:
+    there = {person.id for person in people(which)}
+    for query in queries(which):
+        assert query.right <= there
         assert bool(query.right) == (query.kind != NONSENSE), query.id
 
 
@@ -81,9 +87,17 @@ def test_all_who_have_the_address_or_the_domain_are_right() -> None:
         assert query.right == by_address[query.query.casefold()], query.id
 
 
-def test_there_is_a_floor_for_each_class_in_each_mode() -> None:
-    floors = json.loads((FOLDER / "floors.json").read_text())
-    for model, by_mode in floors.items():
+def test_no_value_is_chosen_by_the_unseen_set() -> None:
+    assert {query.half for query in queries("unseen")} == {"held_out"}
+    assert not {query.query for query in queries("unseen")} & {
+        query.query for query in QUERIES if query.half == "tune"
+    }
+
+
+@pytest.mark.parametrize("which", SETS)
+def test_there_is_a_floor_for_each_class_in_each_mode(which: Which) -> None:
+    kinds = {query.kind for query in queries(which)}
+    for model, by_mode in floors(which).items():
         assert by_mode.keys() == {"hybrid", "meaning", "words"}, model
         for by_class in by_mode.values():
-            assert by_class.keys() == KINDS
+            assert by_class.keys() == kinds

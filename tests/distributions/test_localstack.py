@@ -26,7 +26,9 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> str:
         pytest.skip(str(error))
     folder = tmp_path_factory.mktemp("localstack")
     locked = folder / "locked.txt"
-    export = ("export", "--frozen", "--no-hashes", "--no-emit-project", "--no-emit-package", "kafka-esm")
+    ours = ("function_host", "kafka_esm")
+    left_out = [part for each in ours for part in ("--no-emit-package", each.replace("_", "-"))]
+    export = ("export", "--frozen", "--no-hashes", "--no-emit-project", *left_out)
     with locked.open("w") as file:
         subprocess.run(
             [find_uv_bin(), *export, "--project", str(localstack.PROJECT)],
@@ -34,7 +36,7 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> str:
             stdout=file,
             check=True,
         )
-    made = [wheels.built(name, folder / name, interpreter) for name in ("kafka_esm", "localstack")]
+    made = [wheels.built(name, folder / name, interpreter) for name in (*ours, "localstack")]
     programs = wheels.installed(
         folder / "venv", *made, python=interpreter, options=("--constraint", str(locked))
     )

@@ -45,7 +45,7 @@ def test_down_leaves_no_process_and_no_folder(own: Mesh) -> None:
     own.run("up")
     own.run("invoke", "enrich", "-e", str(Path(__file__).parents[1] / "events/kafka/two_partitions.json"))
     processes = own.processes()
-    assert len(processes) >= 7  # six components and a function's worker
+    assert len(processes) >= 8  # seven components and a function's worker
 
     own.run("down")
 
@@ -75,7 +75,7 @@ def test_what_crashed_and_forgets_nothing_starts_again_where_it_was(own: Mesh) -
     with own.client("tenant-a") as client:
         client.create("ada@x.dev", "Ada", "was there before the crash")
         assert wait_until(partial(client.finds, "was there before the crash"), 60)
-        for name in ("qdrant", "metrics", "poller", "schedule"):
+        for name in ("qdrant", "metrics", "console", "poller", "schedule"):
             os.kill(own.component(name)["pid"], signal.SIGKILL)
         client.create("eve@x.dev", "Eve", "came while it was down")
 

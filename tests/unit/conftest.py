@@ -149,8 +149,8 @@ def _session() -> boto3.Session:
 
 
 @cache
-def _dynamodb() -> Any:
-    """Return the client that makes the table: it, too, is slow to make."""
+def dynamodb() -> Any:
+    """Return a client that no fault reaches, for what a test finds there: it, too, is slow to make."""
     return _session().client("dynamodb")
 
 
@@ -168,7 +168,7 @@ def aws(moto: MockAWS, monkeypatch: pytest.MonkeyPatch) -> Iterator[DynamoFaults
     moto.reset()
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", _session())
     (table,) = sam.resources("AWS::DynamoDB::Table").values()
-    _dynamodb().create_table(
+    dynamodb().create_table(
         TableName=sam.TABLE_NAME,
         **{name: table[name] for name in sam.TABLE_PROPERTIES},
     )

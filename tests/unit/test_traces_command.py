@@ -1,16 +1,16 @@
 """`mesh traces`, as a terminal shows it."""
 
 from collections.abc import Iterator
-from threading import Thread
 from typing import Any
 
 import pytest
 from mesh.commands import traces
 from mesh.errors import MeshError
 from mesh.state import Component, State
-from mesh.traces.server import TracesServer
 from mesh.traces.span import Span
 from rich.table import Table
+
+from tests.otlp_sink import OtlpSink
 
 TRACE, BATCH = "a" * 32, "b" * 32
 
@@ -24,16 +24,14 @@ def span(span_id: str, parent_id: str | None, name: str, at_ms: int, **more: Any
 
 
 @pytest.fixture
-def server() -> Iterator[TracesServer]:
-    with TracesServer() as server:
-        Thread(target=server.serve_forever, args=(0.01,)).start()
-        yield server
-        server.shutdown()
+def server() -> Iterator[OtlpSink]:
+    with OtlpSink() as sink:
+        yield sink
 
 
 @pytest.fixture
-def state(server: TracesServer) -> State:
-    return State(components=[Component("traces", server.url)])
+def state(server: OtlpSink) -> State:
+    return State(components=[Component("console", server.url)])
 
 
 def rows(table: Table) -> list[str]:
@@ -42,7 +40,7 @@ def rows(table: Table) -> list[str]:
 
 
 def test_given_a_trace_when_shown_then_each_span_stands_below_its_parent_with_its_time(
-    server: TracesServer, state: State
+    server: OtlpSink, state: State
 ) -> None:
     server.traces.add([span("1", None, "POST /users/create", 0), span("2", "1", "create user.events", 1)])
     server.traces.add([span("3", "gone", "process user.events", 7, service="enrich")])
@@ -53,7 +51,7 @@ def test_given_a_trace_when_shown_then_each_span_stands_below_its_parent_with_it
     ]
 
 
-def test_given_traces_when_listed_then_the_newest_is_first(server: TracesServer, state: State) -> None:
+def test_given_traces_when_listed_then_the_newest_is_first(server: OtlpSink, state: State) -> None:
     server.traces.add([span("1", None, "GET /users", 0), span("2", None, "GET [/]", 5, trace_id=BATCH)])
     assert rows(traces.last(state)) == [
         f"{BATCH} | create_user: GET \\[/] | 1 | 2.5",
@@ -66,6 +64,6 @@ def test_given_a_trace_that_is_not_kept_when_asked_for_then_that_is_said(state: 
         traces.way(state, TRACE)
 
 
-def test_given_a_mesh_that_keeps_no_traces_when_asked_then_it_says_what_keeps_them() -> None:
-    with pytest.raises(MeshError, match="mesh up --observe"):
+def test_given_a_mesh_of_an_older_version_when_asked_then_it_says_what_keeps_traces() -> None:
+    with pytest.raises(MeshError, match="Bring it up to date: mesh up"):
         traces.last(State())

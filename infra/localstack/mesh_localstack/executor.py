@@ -10,12 +10,12 @@ import tempfile
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
+from function_host.runtime.environment import layout
+from function_host.runtime.runtime_api import Invocation
+from function_host.runtime.worker import Worker
 from localstack import config
 from localstack.services.lambda_.invocation.lambda_models import FunctionVersion, InvocationResult
 from localstack.services.lambda_.invocation.runtime_executor import RuntimeExecutor
-
-from mesh_localstack.runtime_api import Invocation
-from mesh_localstack.worker import Worker
 
 _HOST = "127.0.0.1"
 _UNPACKING = ThreadPoolExecutor(2, thread_name_prefix="mesh-unpack")
@@ -35,13 +35,19 @@ class ProcessExecutor(RuntimeExecutor):  # type: ignore[misc]
         self._scratch = Path(tempfile.mkdtemp(prefix="lambda-"))
         self._environment = {
             **{name: str(value) for name, value in env_vars.items() if not name.startswith(_NOT_LAMBDAS)},
-            **_layout(self.function_version, env_vars.get("PYTHONPATH", ""), self._scratch),
+            **layout(
+                self.function_version.config.code.get_unzipped_code_location(),
+                [_layers_folder(self.function_version)],
+                self.function_version.config.runtime,
+                env_vars.get("PYTHONPATH", ""),
+                self._scratch,
+            ),
         }
         self._worker = self._new_worker()
 
     def invoke(self, payload: dict[str, str]) -> InvocationResult:
         """Invoke the function and wait for its answer."""
-        if self._worker is None or not self._worker.alive:
+        if self._worker is None or not self._worker.usable:
             self._worker = self._new_worker()
         request_id = payload["invoke-id"]
         invocation = Invocation(
@@ -105,23 +111,6 @@ def _interpreter(runtime: str) -> str:
 def _layers_folder(version: FunctionVersion) -> Path:
     name = f"{version.id.function_name}-{version.id.qualifier}-{version.config.internal_revision}"
     return Path(tempfile.gettempdir(), "lambda", "opt", name)
-
-
-def _layout(version: FunctionVersion, own_path: str, scratch: Path) -> dict[str, str]:
-    """Return the variables that say where things are: Lambda's, with /var/task, /opt and /tmp moved."""
-    code, layers = version.config.code.get_unzipped_code_location(), _layers_folder(version)
-    runtime = version.config.runtime
-    python = [code, layers / "python" / "lib" / runtime / "site-packages", layers / "python", own_path]
-    libraries = [layers / "lib", code, code / "lib"]
-    return {
-        "AWS_EXECUTION_ENV": f"AWS_Lambda_{runtime}",
-        "LAMBDA_TASK_ROOT": str(code),
-        "LANG": "en_US.UTF-8",
-        "LD_LIBRARY_PATH": ":".join(map(str, libraries)),
-        "PATH": f"/usr/local/bin:/usr/bin:/bin:{layers / 'bin'}",
-        "PYTHONPATH": ":".join(str(each) for each in python if each),
-        "TMPDIR": str(scratch),
-    }
 
 
 def _unpack_layers(version: FunctionVersion) -> None:

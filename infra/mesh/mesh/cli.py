@@ -73,9 +73,7 @@ def up_command(
     ] = None,
     observe: Annotated[
         bool,
-        typer.Option(
-            "--observe", help="Keep traces, and start this machine's Prometheus too, with the mesh's alerts."
-        ),
+        typer.Option("--observe", help="Start this machine's Prometheus too, with the mesh's alerts."),
     ] = False,
 ) -> None:
     """Build, start and deploy what is still to be built, started and deployed.
@@ -165,11 +163,19 @@ def traces_command(
         typer.Argument(help="What an answer's traceresponse has between its first dashes. None: all."),
     ] = None,
 ) -> None:
-    """Show the last traces, or the whole way of a request and its event; wants `mesh up --observe`."""
+    """Show the last traces, or the whole way of a request and its event."""
     from mesh.commands import traces
 
     state = load_running()
     console.print(traces.way(state, trace_id) if trace_id else traces.last(state))
+
+
+@app.command("console")
+def console_command() -> None:
+    """Print the address of the mesh's page, and open it in a browser if there is one."""
+    from mesh.commands import page
+
+    page.open_console(load_running(), typer.echo)
 
 
 @app.command("invoke")
@@ -407,7 +413,10 @@ def _show(state: State) -> None:
     console.print(status.table(report["components"]))
     if report["state"] != "running":
         raise MeshError("The mesh is up, but not all of it answers: see the table, and mesh logs NAME.")
-    console.print(f"\nAPI  {state.api_url}\n\nTry it:")
+    console.print(f"\nAPI  {state.api_url}")
+    if page := state.component("console"):
+        console.print(f"Console  {page.address}")
+    console.print("\nTry it:")
     for line in _examples(state):
         console.print(f"  {line}", markup=False)
 

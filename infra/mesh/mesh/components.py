@@ -28,9 +28,9 @@ EMBEDDINGS = "embeddings"
 POLLER = "poller"
 SCHEDULE = "schedule"
 METRICS = "metrics"
-TRACES = "traces"
+CONSOLE = "console"
 PROMETHEUS = "prometheus"
-NAMES = (KAFKA, QDRANT, EMBEDDINGS, AWS, METRICS, TRACES, PROMETHEUS, POLLER, SCHEDULE)
+NAMES = (KAFKA, QDRANT, EMBEDDINGS, AWS, METRICS, CONSOLE, PROMETHEUS, POLLER, SCHEDULE)
 EMULATORS = ("ministack", "localstack")
 LOCAL = "local"  # and multilingual, by a component of its own
 TANSU, APACHE_KAFKA_SCRAM = "tansu", "apache-kafka-scram"  # and apache-kafka, without a password
@@ -171,10 +171,10 @@ def start_metrics(port: int, aws_endpoint_url: str) -> Component:
     return _start(METRICS, command, invoker_environment(), f"http://{LOOPBACK}:{port}")
 
 
-def start_traces(port: int) -> Component:
-    """Start the OTLP endpoint, which keeps the last thousand traces in memory."""
-    command = [sys.executable, "-m", "mesh.traces.server", "--port", str(port)]
-    return _start(TRACES, command, build.base_environment(), f"http://{LOOPBACK}:{port}")
+def start_console(port: int) -> Component:
+    """Start the page of the mesh, on loopback, which is where the functions send their traces, too."""
+    command = [sys.executable, "-m", "mesh.console", "--port", str(port)]
+    return _start(CONSOLE, command, build.base_environment(), f"http://{LOOPBACK}:{port}")
 
 
 def start_prometheus(port: int, metrics_url: str) -> Component:
@@ -286,6 +286,6 @@ _READY: dict[str, Callable[[str], bool]] = {
     POLLER: _http_ok("/healthz"),
     SCHEDULE: lambda _: True,  # it listens to nobody
     METRICS: _http_ok("/-/healthy"),
-    TRACES: _http_ok("/health"),
+    CONSOLE: _http_ok("/health"),
     PROMETHEUS: _http_ok("/-/ready"),
 }

@@ -49,6 +49,8 @@ class State:
     emulator: str = ""
     broker: str = ""
     embeddings: str = ""  # local, the model of the layer, or multilingual, by a component of its own
+    auth_mode: str = ""  # as the functions were deployed, like the next
+    otlp_endpoint: str = ""
     kafka_secrets: dict[str, str] = field(default_factory=dict)  # ARNs, by the template's parameters
     parameters: dict[str, str] = field(default_factory=dict)
     components: list[Component] = field(default_factory=list)
@@ -92,11 +94,17 @@ def load() -> State:
         ) from error
 
 
-def load_components() -> list[Component]:
-    """Return what runs, for a process that looks often: to check the whole state takes 10 MB of libraries."""
+def load_unchecked() -> State:
+    """Return the state of the mesh, for a process that looks often: to check it takes 10 MB of libraries."""
     if not paths.STATE.exists():
-        return []
-    return [Component(**each) for each in json.loads(paths.STATE.read_bytes())["components"]]
+        return State()
+    saved = json.loads(paths.STATE.read_bytes())
+    return State(**{**saved, "components": [Component(**each) for each in saved["components"]]})
+
+
+def load_components() -> list[Component]:
+    """Return what runs, for a process that looks often."""
+    return load_unchecked().components
 
 
 def load_running() -> State:

@@ -19,7 +19,7 @@ from starlette.types import Message, Receive, Scope, Send
 from tenant_auth.caller import current_caller
 from tenant_auth.dynamodb import TenantAccessError
 from tenant_auth.http import gateway
-from tenant_auth.http.body import Body, media_type
+from tenant_auth.http.body import Body
 from tenant_auth.http.cors import with_cors
 from tenant_auth.http.preconditions import MalformedTagsError
 from tenant_auth.http.problems import Handler, answer, http_error, problem, responses, validation_error
@@ -65,12 +65,10 @@ class _Route(APIRoute):
             return handle
 
         async def authenticated(request: Request) -> Response:
-            # A plain call that waits: an execution environment has no other request to serve meanwhile.
-            tenant_id = current_caller(request).tenant_id
+            tenant_id = (await current_caller(request)).tenant_id
             takes: Body = request.app.state.takes
-            body, content_type = await request.body(), request.headers.get("content-type")
-            refusal = takes.refusal(body, content_type)
-            _take_tokens(request, tenant_id, 1 if refusal else takes.tokens(body, media_type(content_type)))
+            refusal = takes.refusal(await request.body(), request.headers.get("content-type"))
+            _take_tokens(request, tenant_id, 1 if refusal else await takes.tokens(request))
             if refusal:
                 raise refusal
             return await handle(request)
@@ -136,6 +134,9 @@ def create_app(
     `problems` says how the function's own exceptions are answered, each by a `problems.answer(…)`; `takes`,
     which bodies are read; `elsewhere`, which methods of its path the gateway brings to other functions: who
     asks what is allowed there, as a preflight does, gets the answer from this one.
+
+    Endpoints and what they depend on are `async def`, although they wait where they stand: an execution
+    environment has no other request to serve meanwhile, and FastAPI starts a thread for a plain `def`.
     """
     app = FastAPI(
         title=title,

@@ -68,7 +68,9 @@ _bearer = HTTPBearer(
 )
 
 
-def current_caller(request: Request, _documented: Annotated[object, Security(_bearer)] = None) -> Caller:
+async def current_caller(
+    request: Request, _documented: Annotated[object, Security(_bearer)] = None
+) -> Caller:
     """Return the caller of `request`, verified once; log, metrics and span have its tenant from here on."""
     caller: Caller | None = getattr(request.state, "caller", None)
     if caller is None:

@@ -27,8 +27,11 @@ if TYPE_CHECKING:
 _TENANTS = 256  # of one execution environment; a client takes 0.2 MB
 _SESSION_SECONDS = 3_600  # the most that a role gives to another role's session
 _USED_SECONDS = _SESSION_SECONDS // 2
-_STANDARD = Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", "max_attempts": 2})
-BRIEF = Config(connect_timeout=0.5, read_timeout=0.5, retries={"total_max_attempts": 1})
+_NAMED = Config(user_agent="event-mesh")  # boto3 describes itself anew in each call: a quarter of its time
+_STANDARD = _NAMED.merge(
+    Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", "max_attempts": 2})
+)
+BRIEF = _NAMED.merge(Config(connect_timeout=0.5, read_timeout=0.5, retries={"total_max_attempts": 1}))
 
 
 class TenantAccessError(Exception):

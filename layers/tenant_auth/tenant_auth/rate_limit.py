@@ -27,7 +27,7 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
@@ -41,6 +41,7 @@ from tenant_auth.settings import RateLimit, RateLimitSettings
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
+_KIND = "RATE#"
 _SECOND = 1_000_000
 _PAUSE = 5 * _SECOND  # after a silence of DynamoDB, so that it costs one wait and not one a request
 _SLACK = 3_600  # seconds that clocks may be apart before a bucket expires too early
@@ -163,7 +164,7 @@ class RateLimiter:
         try:
             answer = client.update_item(
                 TableName=self._settings.table_name,
-                Key={"pk": {"S": f"TENANT#{tenant_id}"}, "sk": {"S": f"RATE#{group}"}},
+                Key={"pk": {"S": f"TENANT#{tenant_id}"}, "sk": {"S": f"{_KIND}{group}"}},
                 UpdateExpression=f"SET tat = {tat}, expiresAt = :expires_at",
                 ConditionExpression=condition,
                 ExpressionAttributeValues={name: {"N": str(value)} for name, value in values.items()},
@@ -179,6 +180,22 @@ class RateLimiter:
         self._seen.move_to_end(bucket)
         if len(self._seen) > _REMEMBERED:
             self._seen.popitem(last=False)
+
+
+def left(
+    dynamodb: DynamoDBClient, table: str, tenant_id: str, limits: Mapping[str, RateLimit], now: int
+) -> list[Quota]:
+    """Return what a tenant has left at `now` (µs since 1970) of the buckets that it has used, with one query.
+
+    `limits` are the tenant's, by route group. No token is taken.
+    """
+    found = dynamodb.query(
+        TableName=table,
+        KeyConditionExpression="pk = :pk AND begins_with(sk, :kind)",
+        ExpressionAttributeValues={":pk": {"S": f"TENANT#{tenant_id}"}, ":kind": {"S": _KIND}},
+    )
+    tats = {item["sk"]["S"].removeprefix(_KIND): max(_tat(item), now) for item in found["Items"]}
+    return [Quota.of(group, limits[group], now, tat) for group, tat in tats.items() if group in limits]
 
 
 @cache

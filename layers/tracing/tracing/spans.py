@@ -53,8 +53,10 @@ class Spans(SpanProcessor):
             return
         if len(self._ended) < _MOST_SPANS:
             self._ended.append(span)
-        else:
-            self._too_many += 1
+            return
+        self._too_many += 1
+        if span.parent is None:  # a root ends last, and leads to all the others
+            self._ended[-1] = span
 
     def send(self) -> Lost:
         """Send what there is, within a second; return what was lost. Nothing is raised."""

@@ -1,6 +1,6 @@
 """The way of an event, as spans: https://opentelemetry.io/docs/specs/semconv/messaging/messaging-spans/.
 
-    create   the transaction that stores the event. The event carries the context of this span
+    create   the transaction that stores the event; of reindex, a page. The event carries this span's context
     send     Kafka takes the event: from the function that made it, or later from the relay
     process  a batch of events is brought into the index
 
@@ -80,9 +80,14 @@ def processing(batch: Sequence[Received]) -> Iterator[Span]:
     with _tracer.start_as_current_span(
         f"process {topic}", _parent(linked), SpanKind.CONSUMER, attributes, linked
     ) as span:
-        if span.is_recording():
-            _logger.append_keys(trace_id=format_trace_id(span.get_span_context().trace_id))
+        tell_logs(span)
         yield span
+
+
+def tell_logs(span: Span) -> None:
+    """Have the trace of a span on every log line of this invocation, from here on."""
+    if span.is_recording():
+        _logger.append_keys(trace_id=format_trace_id(span.get_span_context().trace_id))
 
 
 def _attributes(operation: str, topic: str, events: int) -> dict[str, AttributeValue]:

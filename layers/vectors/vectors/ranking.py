@@ -5,8 +5,9 @@ people, least of all another tenant's. Qdrant computes it, in one request; the b
 computed here once more, to tell the cosine by itself.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from math import ceil
+from math import ceil, gcd
 from typing import Any, Literal, NamedTuple
 
 import numpy
@@ -83,8 +84,9 @@ def request(
     bare: dict[str, Any] = {"query_filter": whom, "limit": limit, "score_threshold": at_least}
     by_words = list(_by_words(asked.words, whom, candidates))
     if asked.vector is None:
-        near: list[models.Condition] = [_any(word.near) for word in asked.words.counted]
-        nearly = [_way(whom, near, candidates), _way(whom, [_half(near)], candidates)]
+        near = [(word.weight, _any(word.near)) for word in asked.words.counted]
+        all_near = [condition for _, condition in near]
+        nearly = [_way(whom, all_near, candidates), _way(whom, [_half(near)], candidates)]
         return {**bare, "prefetch": [*by_words, *nearly], "query": _formula(asked, [])}
     nearest = [sent(asked.vector)]
     if not asked.words.counted:
@@ -139,9 +141,13 @@ def has_any(words: Words, terms: frozenset[str]) -> bool:
 
 
 def _covered(words: Words, terms: frozenset[str]) -> float:
-    near = sum(not word.near.isdisjoint(terms) for word in words.counted)
-    exact = sum(not word.exact.isdisjoint(terms) for word in words.counted)
-    return (_NEAR * near + _EXACT * exact) / len(words.counted)
+    near = sum(word.weight for word in words.counted if not word.near.isdisjoint(terms))
+    exact = sum(word.weight for word in words.counted if not word.exact.isdisjoint(terms))
+    return (_NEAR * near + _EXACT * exact) / _weight(words.counted)
+
+
+def _weight(words: Iterable[Word]) -> int:
+    return sum(word.weight for word in words)
 
 
 def _by_words(words: Words, whom: models.Filter, candidates: int) -> Iterator[models.Prefetch]:
@@ -160,10 +166,10 @@ def _by_words(words: Words, whom: models.Filter, candidates: int) -> Iterator[mo
         yield _way(whom, [_any(word.near)], some)
     else:
         yield _way(whom, [_all(counted)], candidates)
-        yield _way(whom, [_half([_any(word.exact) for word in counted])], some)
+        yield _way(whom, [_half([(word.weight, _any(word.exact)) for word in counted])], some)
     if 1 < len(counted) <= _OF_A_NAME:
         for place, word in enumerate(counted):
-            others = (*counted[:place], *counted[place + 1 :])
+            others = _most_telling((*counted[:place], *counted[place + 1 :]))
             if word.near != word.exact:
                 yield _way(whom, [_any(word.near), _any_of(others)], some)
     if words.names and len(counted) <= _OF_A_NAME:
@@ -176,10 +182,13 @@ def _way(whom: models.Filter, also: Sequence[models.Condition], limit: int) -> m
 
 def _formula(asked: Asked, meaning: list[models.Expression]) -> models.FormulaQuery:
     words = asked.words
+    of_weight: dict[float, list[models.Expression]] = defaultdict(list)
+    for word in words.counted:
+        for share, terms in _shares(word):
+            of_weight[word.weight * share / _weight(words.counted)].append(_any(terms))
     have: list[models.Expression] = [
-        models.MultExpression(mult=[weight / len(words.counted), _any(terms)])
-        for word in words.counted
-        for weight, terms in _weighted(word)
+        models.MultExpression(mult=[weight, models.SumExpression(sum=conditions)])
+        for weight, conditions in of_weight.items()
     ]
     covered = models.PowExpression(pow=models.PowParams(base=models.SumExpression(sum=have), exponent=_POWER))
     passed_over = [models.MultExpression(mult=[_PASSED_OVER, _any([name])]) for name in words.names]
@@ -188,15 +197,23 @@ def _formula(asked: Asked, meaning: list[models.Expression]) -> models.FormulaQu
     return models.FormulaQuery(formula=models.SumExpression(sum=[*meaning, by_words]))
 
 
-def _weighted(word: Word) -> Sequence[tuple[float, frozenset[str]]]:
+def _shares(word: Word) -> Sequence[tuple[float, frozenset[str]]]:
     if word.near == word.exact:
         return [(_NEAR + _EXACT, word.exact)]
     return [(_NEAR, word.near), (_EXACT, word.exact)]
 
 
-def _half(conditions: Sequence[models.Condition]) -> models.Filter:
+def _most_telling(words: Sequence[Word]) -> list[Word]:
+    """Return the words that count most: one of them, and another one nearly, is enough of three."""
+    return [word for word in words if word.weight == max(each.weight for each in words)]
+
+
+def _half(weighted: Sequence[tuple[int, models.Condition]]) -> models.Filter:
+    """Return the filter of half of the words: a condition counts as often as it stands there."""
+    once = gcd(*(weight for weight, _ in weighted))
+    conditions = [condition for weight, condition in weighted for _ in range(weight // once)]
     least = ceil(_ENOUGH * len(conditions))
-    return models.Filter(min_should=models.MinShould(conditions=list(conditions), min_count=least))
+    return models.Filter(min_should=models.MinShould(conditions=conditions, min_count=least))
 
 
 def _any_of(words: Iterable[Word]) -> models.FieldCondition:

@@ -1,9 +1,9 @@
-"""How well people are found: the labelled set asked through the vectors layer, against its floors.
+"""How well people are found: a labelled set asked through the vectors layer, against its floors.
 
 .venv/bin/python -m tests.bench.search --help
 
-Without QDRANT_URL it starts the Edge server on a folder of its own. Ends with 1 if a class is worse than
-tests/bench/search/floors.json has it.
+Without QDRANT_URL it starts the Edge server on a folder of its own. Ends with 1 if a class is worse than the
+set's floors.json has it.
 """
 
 import argparse
@@ -42,30 +42,34 @@ def main() -> None:
     """Measure, print, and compare with the floors."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--embeddings", choices=("local", "multilingual"), default="local")
+    parser.add_argument("--set", choices=labelled.SETS, default="known", dest="which")
     parser.add_argument("--people", type=int, default=0, help="fill the tenant up to so many people")
     parser.add_argument("--half", choices=("tune", "held_out"), help="ask this half of the queries alone")
     parser.add_argument("--misses", action="store_true", help="name each query whose first answer is wrong")
     parser.add_argument("--write", action="store_true", help="write docs/search_quality.md anew")
     chosen = parser.parse_args()
-    people = labelled.people()
+    people = labelled.people(chosen.which)
     people += crowd(max(0, chosen.people - len(people)))
-    queries = [query for query in labelled.queries() if chosen.half in (None, query.half)]
+    queries = [query for query in labelled.queries(chosen.which) if chosen.half in (None, query.half)]
     with environment(chosen.embeddings) as model:
         index = user_index()
         asking.fill(index, people)
         answers = list(asking.ask(index, queries))
     results = evaluate(answers, MIN_SCORES[model])
+    title = f"{model}, {'' if chosen.which == 'known' else 'unseen, '}{len(people)} people"
     console = Console()
-    for table in report.tables(model, len(people), results):
+    for table in report.tables(title, results):
         console.print(table)
     console.print(report.by_min_score(answers))
     if chosen.misses:
         console.print(report.misses(answers, people))
     if chosen.write:
-        report.write(model, len(people), results)
+        report.write(title, results)
     # More people make it harder, and a half is another average: floors are for the whole set alone.
-    if worse := shortfalls(model, results) if not (chosen.half or chosen.people) else []:
-        sys.exit("\n".join(worse))
+    if not (chosen.half or chosen.people):
+        worse = list(shortfalls(labelled.floors(chosen.which).get(model, {}), results))
+        if worse:
+            sys.exit("\n".join(worse))
 
 
 @contextmanager

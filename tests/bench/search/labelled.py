@@ -1,12 +1,18 @@
-"""The labelled set: invented people, and what is asked about them with everybody who is a right answer."""
+"""Labelled sets: invented people, and what is asked about them with everybody who is a right answer.
+
+Values are chosen by the half `tune` of the set `known`, and by nothing of `unseen`: it says how well people
+are found whom nobody had in mind.
+"""
 
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
-FOLDER = Path(__file__).parent
+_FOLDER = Path(__file__).parent
 
+Which = Literal["known", "unseen"]
+SETS: tuple[Which, ...] = get_args(Which)
 Half = Literal["tune", "held_out"]
 NONSENSE = "nonsense"  # the class of what nobody is an answer to
 
@@ -33,16 +39,23 @@ class Query(NamedTuple):
     right: frozenset[int]
 
 
-def people() -> list[Person]:
-    """Return everybody of the set."""
-    return [Person(**row) for row in _rows("people")]
+def people(which: Which = "known") -> list[Person]:
+    """Return everybody of a set."""
+    return [Person(**row) for row in _rows(which, "people")]
 
 
-def queries() -> list[Query]:
-    """Return all that is asked, class by class."""
-    return [Query(**{**row, "right": frozenset(row["right"])}) for row in _rows("queries")]
+def queries(which: Which = "known") -> list[Query]:
+    """Return all that is asked of a set, class by class."""
+    return [Query(**{**row, "right": frozenset(row["right"])}) for row in _rows(which, "queries")]
 
 
-def _rows(name: str) -> Iterator[dict[str, Any]]:
-    with (FOLDER / f"{name}.ndjson").open(encoding="utf-8") as lines:
+def floors(which: Which) -> dict[str, dict[str, dict[str, float]]]:
+    """Return what a set has to reach, by model, mode and class."""
+    committed: dict[str, dict[str, dict[str, float]]]
+    committed = json.loads((_FOLDER / which / "floors.json").read_text())
+    return committed
+
+
+def _rows(which: Which, name: str) -> Iterator[dict[str, Any]]:
+    with (_FOLDER / which / f"{name}.ndjson").open(encoding="utf-8") as lines:
         yield from map(json.loads, lines)

@@ -23,12 +23,20 @@ def main(source: str, target: str) -> None:
         figsize=(1.5 + 3.6 * len(measured), 5),
         layout="constrained",
     )
+    classes = list(
+        dict.fromkeys(
+            kind
+            for results in measured.values()
+            for kind, each in results["hybrid"].items()
+            if "mrr@10" in each
+        )
+    )
     for panel, (title, results) in zip(panels[0], measured.items(), strict=True):
         for row, mode in enumerate(_COLOURS):
             ranked = {kind: each["mrr@10"] for kind, each in results[mode].items() if "mrr@10" in each}
-            places = [place + 0.27 * (1 - row) for place in range(len(ranked))]
+            places = [classes.index(kind) + 0.27 * (1 - row) for kind in ranked]
             panel.barh(places, ranked.values(), height=0.25, color=_COLOURS[mode], label=mode)
-        panel.set_yticks(range(len(ranked)), [kind.replace("_", " ") for kind in ranked])
+        panel.set_yticks(range(len(classes)), [kind.replace("_", " ") for kind in classes])
         panel.set(title=title.replace(", ", "\n"), xlabel="MRR@10", xlim=(0, 1))
         panel.grid(axis="x", alpha=0.3)
     panels[0][0].invert_yaxis()

@@ -3,6 +3,7 @@
 import json
 import subprocess
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from mesh import paths
@@ -10,22 +11,23 @@ from mesh.deployment import build
 from rich.table import Table
 
 from tests.bench.search.asking import Answer
-from tests.bench.search.labelled import FOLDER, NONSENSE, Person
+from tests.bench.search.labelled import NONSENSE, Person
 from tests.bench.search.metrics import mean, reciprocal_rank
 from tests.bench.search.results import FOUND, MRR, ByClass, Results, found
 
 _MEASURES = (MRR, "hit@1", "ndcg@10", FOUND, "p50 ms", "p99 ms")
+_BY_MEANING = ("sentence", "question", "late_fact", "same_language", "other_language")
 _JSON = paths.ROOT / "docs" / "search_quality.json"
 _PAGE = paths.ROOT / "docs" / "search_quality.md"
 _IMAGE = paths.ROOT / "docs" / "images" / "search_quality.png"
-_PLOT = FOLDER / "plot.py"
+_PLOT = Path(__file__).with_name("plot.py")
 _MARK = "<!-- measured -->\n"
 
 
-def tables(model: str, people: int, results: Results) -> Iterator[Table]:
+def tables(title: str, results: Results) -> Iterator[Table]:
     """Yield a table for each mode."""
     for mode, by_class in results.items():
-        table = Table(title=f"{mode}, {model}, {people} people")
+        table = Table(title=f"{mode}, {title}")
         for heading in ("class", *_MEASURES):
             table.add_column(heading, justify="left" if heading == "class" else "right")
         for row in _rows(by_class):
@@ -42,9 +44,9 @@ def by_min_score(answers: Sequence[Answer]) -> Table:
     """Return what a `minScore` costs and saves: MRR@10 of sentences, people found for nonsense."""
     hybrid = [answer for answer in answers if answer.mode == "hybrid"]
     nonsense = [answer for answer in hybrid if answer.query.kind == NONSENSE]
-    table = Table(
-        "minScore", *(kinds := ("sentence", "late_fact", "same_language", "other_language")), "nonsense"
-    )
+    there = {answer.query.kind for answer in hybrid}
+    kinds = [kind for kind in _BY_MEANING if kind in there]
+    table = Table("minScore", *kinds, "nonsense")
     cosines = sorted(c for answer in hybrid for c in answer.cosines if c is not None)
     low, high = cosines[len(cosines) // 20], cosines[-len(cosines) // 20]
     for step in range(int(low * 50), int(high * 50) + 1):
@@ -84,10 +86,10 @@ def misses(answers: Sequence[Answer], people: Sequence[Person]) -> Table:
     return table
 
 
-def write(model: str, people: int, results: Results) -> None:
-    """Keep what was measured of a model and a number of people beside what was measured before."""
+def write(title: str, results: Results) -> None:
+    """Keep what was measured beside what was measured before."""
     kept: dict[str, Any] = json.loads(_JSON.read_text()) if _JSON.exists() else {}
-    kept[f"{model}, {people} people"] = results
+    kept[title] = results
     _JSON.write_text(json.dumps(kept, indent=1) + "\n")
     _IMAGE.parent.mkdir(exist_ok=True)
     python = build.ensure_environment("plot") / "python"

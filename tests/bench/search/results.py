@@ -1,16 +1,13 @@
 """What the answers are worth, by mode and class, and whether that is what is committed."""
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
 
 from tests.bench.search.asking import Answer
-from tests.bench.search.labelled import FOLDER, NONSENSE
+from tests.bench.search.labelled import NONSENSE
 from tests.bench.search.metrics import hit, mean, ndcg, percentile, reciprocal_rank
 
 MRR = "mrr@10"
 FOUND = "found"  # of nonsense: how many people, on the average, of ten at most
-_FLOORS = FOLDER / "floors.json"
 
 ByClass = dict[str, dict[str, float]]
 Results = dict[str, ByClass]  # by mode
@@ -52,13 +49,8 @@ def _measures(answers: Sequence[Answer], min_score: float) -> dict[str, float]:
     }
 
 
-def shortfalls(model: str, results: Results) -> list[str]:
-    """Return what is worse than floors.json has it for a model, a sentence each."""
-    floors: Mapping[str, Any] = json.loads(_FLOORS.read_text()).get(model, {})
-    return list(_shortfalls(floors, results))
-
-
-def _shortfalls(floors: Mapping[str, Mapping[str, float]], results: Results) -> Iterable[str]:
+def shortfalls(floors: Mapping[str, Mapping[str, float]], results: Results) -> Iterator[str]:
+    """Yield what is worse than the floors have it, by mode and class; a sentence each."""
     for mode, by_class in floors.items():
         for kind, floor in by_class.items():
             if kind == NONSENSE:

@@ -5,7 +5,6 @@ their first use too: the Idempotency-Key, signed tokens, dead letters.
 """
 
 from pathlib import Path
-from threading import Thread
 from typing import Any
 from zipfile import ZipFile
 
@@ -14,11 +13,12 @@ from mesh import paths, schedule
 from mesh.commands import package
 from mesh.deployment import build, built_function
 from mesh.errors import MeshError
-from mesh.traces.server import TracesServer
 from users.events import user_created
 
+from tests import sam
 from tests.integration.layers.as_built import answers, http
 from tests.kafka import delivered
+from tests.otlp_sink import OtlpSink
 from tests.people import ALICE
 from tests.unit import gateway, issuer
 
@@ -79,11 +79,18 @@ def test_enrich_indexes_a_user_that_search_finds_and_sends_poison_away(
 
 def test_a_functions_spans_are_sent(runtime: Path) -> None:
     health = gateway.request("GET", "/health")
-    with TracesServer() as sink:
-        Thread(target=sink.serve_forever, args=(0.01,)).start()
+    with OtlpSink() as sink:
         http("list_users", runtime, health, OTEL_EXPORTER_OTLP_ENDPOINT=sink.url)
-        sink.shutdown()
     assert [span.name for [span] in sink.traces.last(2)] == ["GET /health"]
+
+
+def test_given_an_endpoint_when_a_function_starts_then_it_loads_the_sdk_of_traces_alone(
+    runtime: Path,
+) -> None:
+    traced = {**sam.environment("list_users"), "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9"}
+    loaded = built_function.invoke("ListUsersFunction", runtime, [], traced)["files"]
+    assert [file for file in loaded if "/opentelemetry/sdk/trace/" in file] != []
+    assert [file for file in loaded if "/opentelemetry/sdk/metrics/" in file] == []
 
 
 def test_relay_events_relays(runtime: Path, services: dict[str, str]) -> None:

@@ -73,7 +73,10 @@ def test_somebody_is_found_by_words_and_told_by_which(
     assert (hit.name, hit.matched) == ("Magdalena Zieliński", matched)
 
 
-WORDS = ["ana", "anna", "kowalski", "kowalsky", "oboe", "chess", "the", "will", "müller", "mueller", "東京"]
+WORDS = [
+    *("ana", "anna", "kowalski", "kowalsky", "oboe", "chess", "müller", "mueller", "東京"),
+    *("the", "will", "help", "learning", "learnin"),
+]
 texts = st.lists(st.sampled_from(WORDS), min_size=1, max_size=5).map(" ".join)
 people = st.lists(st.tuples(texts, texts), min_size=1, max_size=25)
 
@@ -90,6 +93,19 @@ def test_the_score_is_the_cosine_whatever_the_words_add(
     found = {hit.user_id: hit.score for hit in search(users, tenant, query, 50)}
 
     assert found == pytest.approx(by_meaning, abs=2e-5)
+
+
+@engine
+@given(people=people, query=texts)
+def test_whom_the_meaning_is_too_far_from_has_enough_of_the_words(
+    users: UserIndex, people: list[tuple[str, str]], query: str
+) -> None:
+    tenant = uuid4().hex
+    users.write([entry(tenant, number, *each) for number, each in enumerate(people, start=1)])
+
+    far = [hit for hit in search(users, tenant, query, 50, min_score=1) if (hit.score or 0) < 0.9999]
+
+    assert all(hit.matched and "meaning" not in hit.matched for hit in far)
 
 
 @engine

@@ -15,6 +15,7 @@ import pytest
 from qdrant_client import QdrantClient
 
 START_SECONDS = 60
+PATIENCE_SECONDS = 60  # of a client: the machine may be busy, and some bodies have megabytes
 
 
 @dataclass
@@ -28,11 +29,20 @@ class Server:
     def client(self, **options: str) -> QdrantClient:
         # Left to itself, qdrant-client opens a connection per request to a local server, and compares
         # versions in a thread that may find the server stopped.
-        return QdrantClient(url=self.url, limits=httpx.Limits(), check_compatibility=False, **options)
+        return QdrantClient(
+            url=self.url,
+            limits=httpx.Limits(),
+            check_compatibility=False,
+            timeout=PATIENCE_SECONDS,
+            **options,
+        )
+
+    def http(self) -> httpx.Client:
+        return httpx.Client(base_url=self.url, timeout=PATIENCE_SECONDS)
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         self.process.send_signal(number)
-        return self.process.wait(timeout=20)
+        return self.process.wait(timeout=PATIENCE_SECONDS)
 
 
 def command(path: Path, port: int = 0) -> list[str]:
@@ -105,7 +115,7 @@ def candidate(request: pytest.FixtureRequest) -> Iterator[QdrantClient]:
     url = os.environ.get("QDRANT_URL")
     if not url:
         pytest.skip("QDRANT_URL is not set: no other server to compare with")
-    client = QdrantClient(url=url, api_key=os.environ.get("QDRANT_API_KEY"))
+    client = QdrantClient(url=url, api_key=os.environ.get("QDRANT_API_KEY"), timeout=PATIENCE_SECONDS)
     yield client
     client.close()
 

@@ -24,7 +24,7 @@ TENANTS = UUID("6f2c1f6e-3b1d-5f4a-9a53-0d6c1c8f7e11")
 
 @pytest.fixture
 def http(server: Any) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=server.url) as client:
+    with server.http() as client:
         yield client
 
 
@@ -690,7 +690,7 @@ def test_given_an_api_key_when_called_without_it_then_401_except_for_health(
     start_server: Callable[..., Any],
 ) -> None:
     server = start_server(QDRANT__SERVICE__API_KEY="s3cret")
-    with httpx.Client(base_url=server.url) as http:
+    with server.http() as http:
         refused = http.get("/collections")
         assert refused.status_code == 401
         assert refused.text == "Must provide an API key or an Authorization bearer token"

@@ -3,19 +3,19 @@
 import json
 import re
 from itertools import cycle
+from threading import Thread
 from typing import Any, NamedTuple
 
-import boto3
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests import sam
 from tests.unit import gateway, issuer
-from tests.unit.conftest import ColdStart, Function
+from tests.unit.conftest import ColdStart, Function, dynamodb
 from tests.unit.fakes import DynamoFaults, FakeKafka, FakeModel, FakeQdrant
 
-USERS = 12  # of a tenant, whose ids are 1, 2, …
+USERS = 3  # of a tenant, whose ids are 1, 2, …; no test needs more of them, and to store one takes its time
 
 
 class Spec(NamedTuple):
@@ -95,7 +95,7 @@ def store_users(tenant: str) -> None:
             }
         )
     puts: list[Any] = [{"PutRequest": {"Item": item}} for item in items]
-    boto3.client("dynamodb").batch_write_item(RequestItems={sam.TABLE_NAME: puts})
+    dynamodb().batch_write_item(RequestItems={sam.TABLE_NAME: puts})
 
 
 @pytest.fixture(params=ENDPOINTS)
@@ -454,6 +454,22 @@ def test_given_a_request_when_answered_then_its_metrics_say_for_whom_and_with_wh
         ("tenant-a", endpoint.success),
         (None, 401),
     ]
+
+
+def test_given_a_request_when_answered_then_no_thread_is_started_for_it(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = Thread.start
+    started: list[Thread] = []
+
+    def noted(thread: Thread) -> None:
+        started.append(thread)
+        start(thread)
+
+    monkeypatch.setattr(Thread, "start", noted)
+
+    assert endpoint.call(token="tenant-a:me").status == endpoint.success
+    assert not started
 
 
 def test_given_a_host_that_is_no_host_when_a_path_is_unknown_then_a_problem(endpoint: Endpoint) -> None:

@@ -223,3 +223,20 @@ def test_given_warm_environment_when_searched_then_the_model_and_the_collection_
     assert qdrant.operations()[before:] == ["query_points"]
     assert len(model.loaded) == 1
     assert search.metrics()[-1]["Searches"] == [1]
+
+
+def test_given_no_least_score_when_searched_then_the_model_is_not_asked_what_it_understands(
+    search: Function, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def understands(text: str) -> bool:
+        asked.append(text)
+        return True
+
+    monkeypatch.setattr(search.module, "understands", understands)
+
+    find(search, "pastry chef")
+    assert not asked
+    find(search, "pastry chef", minScore="0.2")
+    assert asked == ["pastry chef"]

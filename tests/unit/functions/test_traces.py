@@ -3,10 +3,8 @@
 import json
 from collections.abc import Iterator
 from datetime import timedelta
-from threading import Thread
 
 import pytest
-from mesh.traces.server import TracesServer
 from mesh.traces.span import Span
 from opentelemetry import trace
 from opentelemetry.util._once import Once
@@ -15,6 +13,7 @@ from users.events import Record, user_created
 
 from tests import sam
 from tests.kafka import delivered
+from tests.otlp_sink import OtlpSink
 from tests.people import ALICE
 from tests.unit import gateway
 from tests.unit.conftest import ColdStart, Function, loaded
@@ -43,7 +42,7 @@ enrich: CLIENT upsert user_embeddings
 """
 
 
-class Sink(TracesServer):
+class Sink(OtlpSink):
     """The mesh's endpoint, which also keeps what it was sent."""
 
     def __init__(self) -> None:
@@ -60,10 +59,8 @@ class Sink(TracesServer):
 
 @pytest.fixture
 def sink() -> Iterator[Sink]:
-    with Sink() as server:
-        Thread(target=server.serve_forever, args=(0.01,)).start()
-        yield server
-        server.shutdown()
+    with Sink() as sink:
+        yield sink
 
 
 @pytest.fixture
@@ -257,6 +254,52 @@ def test_given_an_import_when_sent_then_its_events_share_the_span_of_their_trans
     )
 
 
+def test_given_users_when_reindexed_then_one_trace_has_what_was_published_and_indexed(
+    start: ColdStart, sink: Sink, kafka: FakeKafka, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for email in ("a@x.dev", "b@x.dev", "c@x.dev"):
+        start("create_user").http("POST", "/users/create", token=TOKEN, json={**ADA, "email": email})
+    kafka.records.clear()
+    reindex = start("reindex")
+    monkeypatch.setattr(reindex.module, "_PAGE", 2)
+    reindex.invoke({"tenant": "tenant-a"})
+    start("enrich").invoke(delivered(*records(kafka)[:2]))
+    [line] = reindex.logs(message="users published")
+    spans = sink.traces.way(line["trace_id"])
+    assert tree(spans) == (
+        "\n"
+        "reindex: SERVER reindex\n"
+        "  reindex: PRODUCER create user.events\n"
+        "    enrich: CONSUMER process user.events → create create\n"
+        + within(3, PROCESSED)
+        + "  reindex: CLIENT send user.events → create create\n"
+        "  reindex: PRODUCER create user.events\n"
+        "  reindex: CLIENT send user.events → create\n"
+    )
+    assert spans[0].attributes == {
+        "faas.invocation_id": line["function_request_id"],
+        "faas.trigger": "other",
+        "event_mesh.tenant": "tenant-a",
+    }
+
+
+def test_given_users_when_their_tenant_is_erased_then_one_trace_has_each_erasure(
+    start: ColdStart, sink: Sink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for email in ("a@x.dev", "b@x.dev"):
+        start("create_user").http("POST", "/users/create", token=TOKEN, json={**ADA, "email": email})
+    function = start("delete_tenant")
+    function.invoke({"tenant": "tenant-a", "force": True})
+    [line] = function.logs(message="tenant leaves")
+    assert tree(sink.traces.way(line["trace_id"])) == (
+        "\n"
+        "delete_tenant: SERVER delete_tenant\n"
+        "  delete_tenant: PRODUCER create user.events\n"
+        "  delete_tenant: PRODUCER create user.events\n"
+        "  delete_tenant: CLIENT send user.events → create create\n"
+    )
+
+
 def test_given_a_clients_trace_when_created_then_ours_links_to_it_and_log_lines_and_event_are_of_ours(
     start: ColdStart, sink: Sink, kafka: FakeKafka
 ) -> None:
@@ -315,8 +358,7 @@ def test_given_qdrant_is_down_when_searched_then_the_trace_says_which_error_and_
 def test_given_the_endpoint_is_down_when_created_then_it_is_answered_and_the_loss_counted(
     start: ColdStart, sink: Sink
 ) -> None:
-    sink.shutdown()
-    sink.server_close()
+    sink.stop()
     function = start("create_user")
     for number in range(3):
         new = {**ADA, "email": f"u{number}@x.dev"}

@@ -12,8 +12,8 @@ from botocore.exceptions import EndpointConnectionError
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
-from tenant_auth.rate_limit import Quota, RateLimiter, TooManyAtOnceError
-from tenant_auth.settings import RateLimitSettings
+from tenant_auth.rate_limit import Quota, RateLimiter, TooManyAtOnceError, left
+from tenant_auth.settings import RateLimit, RateLimitSettings
 
 from tests import sam
 from tests.unit.fakes import DynamoFaults
@@ -108,6 +108,28 @@ def test_given_requests_when_counted_then_the_answer_tells_what_is_left(
     assert one.take() == Quota(False, "create_user", 2, 4, remaining=0, next_token=1, wait=1)
     one.sleep(0.5)
     assert one.take() == Quota(True, "create_user", 2, 4, remaining=0, next_token=2)
+
+
+def test_given_used_buckets_when_asked_what_is_left_then_each_is_told_and_no_token_is_taken(
+    environment: Callable[..., Environment],
+) -> None:
+    one = environment(per_second=0.5, burst=2)
+    one.take("tenant-a", "create_user")
+    one.take("tenant-a", "search")
+    one.take("tenant-b", "search")
+    limit = RateLimit(perSecond=0.5, burst=2)
+
+    def told(tenant: str, *groups: str) -> list[Quota]:
+        dynamodb = boto3.client("dynamodb")
+        return left(dynamodb, sam.TABLE_NAME, tenant, dict.fromkeys(groups, limit), one.now)
+
+    used = [Quota(True, group, 2, 4, remaining=1, next_token=2) for group in ("create_user", "search")]
+    assert told("tenant-a", "create_user", "search", "get_user") == used
+    assert told("tenant-a", "create_user", "search") == used  # once more: nothing was taken
+    assert told("tenant-a", "search") == used[1:]  # of a group without a limit nothing is known
+    assert told("tenant-c", "search") == []
+    one.sleep(60)
+    assert [quota.remaining for quota in told("tenant-b", "search")] == [2]  # full, and not more
 
 
 def test_given_a_request_for_many_when_counted_then_all_are_taken_or_none(

@@ -105,6 +105,15 @@ def test_given_more_spans_than_memory_is_for_when_sent_then_the_rest_is_lost(
     assert (spans.send(), len(exporter.exports[0])) == (Lost(2), 2_048)
 
 
+def test_given_more_spans_than_memory_is_for_when_their_root_ends_then_it_is_kept(
+    spans: Spans, exporter: FakeExporter
+) -> None:
+    with tracer(spans).start_as_current_span("root"):
+        for _ in range(2_050):
+            tracer(spans).start_span("a").end()
+    assert (spans.send(), names(exporter.exports[0])[-2:]) == (Lost(3), ["a", "root"])
+
+
 def test_given_an_error_when_sent_then_its_type_is_told_and_not_its_words(
     spans: Spans, exporter: FakeExporter
 ) -> None:

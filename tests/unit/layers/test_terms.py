@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from vectors import collection
 from vectors.ranking import bonus, enough
 from vectors.text.folding import fold
-from vectors.text.stop_words import STOP_WORDS
+from vectors.text.stop_words import EVERYDAY_WORDS, STOP_WORDS
 from vectors.text.terms import terms_of, words_of
 
 
@@ -269,3 +269,26 @@ def test_given_people_when_indexed_then_their_terms_are_those_of_the_collections
     made += [terms_of("A", "a@x.dev", profile).all() for profile, *_ in PROFILES]
     digest = blake2b("\n".join(" ".join(sorted(each)) for each in made).encode(), digest_size=6).hexdigest()
     assert (collection._LAYOUT, digest) == (2, "9cef27afba44")
+
+
+def test_an_everyday_word_counts_for_less_than_what_is_asked_for() -> None:
+    asked = words_of("who can help with taxes")
+    helper, adviser = terms(profile="Drives whoever needs help"), terms(profile="Taxes of small shops")
+    assert 0 < bonus(asked, helper, weight=1) < bonus(asked, adviser, weight=1)
+    assert not enough(asked, helper)
+    assert enough(asked, adviser)
+
+
+@pytest.mark.parametrize("name", ["Marcus Young", "Mary Price", "Grace Help", "Neu Viktor"])
+def test_a_name_that_is_an_everyday_word_is_found_whole_and_before_another(name: str) -> None:
+    first, last = name.split()
+    assert covers(name, terms(name)) == covers(last, terms(name)) == covers(first, terms(name)) == 1
+    assert covers(name, terms(f"{first} Somebody")) < 1 > covers(name, terms(f"Somebody {last}"))
+
+
+def test_everyday_words_alone_are_words_like_others() -> None:
+    assert covers("new hours", terms(profile="New hours since May")) == 1
+
+
+def test_no_word_is_both_an_everyday_and_a_stop_word() -> None:
+    assert not EVERYDAY_WORDS & STOP_WORDS

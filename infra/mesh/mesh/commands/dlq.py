@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mesh.errors import MeshError
+from mesh.kafka.record_text import line, lines, text
 from mesh.state import load_running, lock
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def list_command(
     counts = Counter(letter.notes.get("reason", "no reason") for letter in shown)
     said = ", ".join(f"{count} {name}" for name, count in counts.most_common())
     hidden = len(found) - len(shown)
-    typer.echo(_count(len(shown)) + (f": {_line(said)}" if said else ""))
+    typer.echo(_count(len(shown)) + (f": {line(said)}" if said else ""))
     if hidden:
         typer.echo(f"Replayed already: {_count(hidden)}. To see them: mesh dlq list --all")
 
@@ -68,10 +69,10 @@ def show_command(
         *((name, letter.notes.get(name, "")) for name in ("reason", "error", "time")),
         ("origin", letter.origin),
         ("replayed", "yes" if letter.replayed else "no"),
-        ("key", _text(key)),
-        *(("header", f"{name}: {_text(content)}") for name, content in headers),
+        ("key", text(key)),
+        *(("header", f"{name}: {text(content)}") for name, content in headers),
     ):
-        typer.echo(f"{name:9}{_line(content)}")
+        typer.echo(f"{name:9}{line(content)}")
     typer.echo(f"value\n{_pretty(value)}")
 
 
@@ -104,7 +105,7 @@ def replay_command(
         number = 0
         for letter in dead_letters.replay(topic, chosen, choice if everything else None):
             number += 1
-            typer.echo(_line(f"{letter.place} → {letter.notes['topic']}  {_text(letter.record.key)}"))
+            typer.echo(line(f"{letter.place} → {letter.notes['topic']}  {text(letter.record.key)}"))
     typer.echo(f"Sent again: {_count(number)}")
 
 
@@ -119,7 +120,7 @@ def _row(letter: "Letter") -> dict[str, Any]:
             name: letter.notes.get(name)
             for name in ("time", "reason", "error", "topic", "partition", "offset")
         },
-        "key": _text(letter.record.key),
+        "key": text(letter.record.key),
         "replayed": letter.replayed,
     }
 
@@ -133,25 +134,16 @@ def _table(letters: "list[Letter]") -> Table:
     for letter in letters:
         place = letter.place + " (replayed)" * letter.replayed
         time, reason, error = (letter.notes.get(name, "") for name in ("time", "reason", "error"))
-        row = [place, time.partition(".")[0], reason, error, _text(letter.record.key), letter.origin]
-        shown.add_row(*(Text(_line(cell)) for cell in row))
+        row = [place, time.partition(".")[0], reason, error, text(letter.record.key), letter.origin]
+        shown.add_row(*(Text(line(cell)) for cell in row))
     return shown
-
-
-def _text(content: bytes | None) -> str:
-    return "(none)" if content is None else content.decode(errors="backslashreplace")
-
-
-def _line(text: str) -> str:
-    """Return text without what would command the terminal: a record may hold anything."""
-    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
 
 
 def _pretty(value: bytes | None) -> str:
     """Return a value for the eye: JSON with its members one below the other, anything else as it is."""
     from users.events import PoisonRecordError, read_json
 
-    text = _text(value)
+    shown = text(value)
     with suppress(PoisonRecordError):
-        text = json.dumps(read_json(value or b""), indent=2, ensure_ascii=False)
-    return "\n".join(map(_line, text.split("\n")))
+        shown = json.dumps(read_json(value or b""), indent=2, ensure_ascii=False)
+    return lines(shown)

@@ -1,6 +1,7 @@
 """What `sam local` needs to run the functions beside the mesh: the values that they are deployed with."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ FOLDER = paths.HOME / "sam"
 
 _COMMANDS = ("local_invoke", "local_start_api", "local_start_lambda")
 _SERVERS = _COMMANDS[1:]
+_UNTRACED = {"OTEL_EXPORTER_OTLP_ENDPOINT": ""}
 
 
 def write_config(state: State) -> Path:
@@ -45,6 +47,12 @@ def write_config(state: State) -> Path:
     return config
 
 
+def _is_here(configuration: Mapping[str, Any]) -> bool:
+    """Whether a function's traces go to the console, which listens where no container gets to."""
+    endpoint = configuration["Environment"]["Variables"].get("OTEL_EXPORTER_OTLP_ENDPOINT", "")
+    return f"//{components.LOOPBACK}:" in endpoint
+
+
 def _deployed_variables(endpoint_url: str) -> dict[str, dict[str, str]]:
     """Return the environment variables of each function, by logical id, as the mesh has deployed it."""
     functions = client("lambda", endpoint_url)
@@ -57,5 +65,6 @@ def _deployed_variables(endpoint_url: str) -> dict[str, dict[str, str]]:
             found[logical_id] = {
                 **configuration["Environment"]["Variables"],
                 "AWS_ENDPOINT_URL": endpoint_url,
+                **(_UNTRACED if _is_here(configuration) else {}),
             }
     return found

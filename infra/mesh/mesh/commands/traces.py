@@ -52,13 +52,13 @@ def _below(
 
 
 def _get(state: State, path: str) -> Any:
-    traces = state.component(components.TRACES)
-    if traces is None:
-        raise MeshError("This mesh keeps no traces. Have it keep them: mesh up --observe")
+    console = state.component(components.CONSOLE)
+    if console is None:
+        raise MeshError("This mesh is of an older version, and keeps no traces. Bring it up to date: mesh up")
     try:
-        answer = httpx.get(traces.address + path, timeout=10)
+        answer = httpx.get(console.address + path, timeout=10)
     except httpx.HTTPError as error:
-        raise MeshError(f"traces does not answer at {traces.address}: {error}") from error
+        raise MeshError(f"console does not answer at {console.address}: {error}") from error
     if not answer.is_success:
         raise MeshError(answer.json()["message"])
     return answer.json()

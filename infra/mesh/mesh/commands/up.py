@@ -22,6 +22,7 @@ Progress = Callable[[str], None]
 _RECONNECT_SECONDS = 20  # the group first gives up on the poller's old connection
 
 _INVOKERS = {components.POLLER, components.SCHEDULE}
+_FORMER_TRACES = "traces"  # the component that a mesh of an older version kept them in
 
 
 @dataclass(frozen=True)
@@ -48,9 +49,8 @@ def up(
 
     `parameters` are the template's, beside those that were given before; they are kept until it is down,
     like the emulator, the broker and who embeds. With `compose`, Kafka and Qdrant are the containers of
-    infra/compose; with `observe`, the mesh keeps the functions' traces, and a Prometheus of this machine is
-    started beside. Whatever goes wrong while it starts, nothing half-started is left. MeshError says what it
-    was.
+    infra/compose; with `observe`, a Prometheus of this machine is started beside. Whatever goes wrong while
+    it starts, nothing half-started is left. MeshError says what it was.
     """
     if observe:
         prometheus.find()
@@ -99,7 +99,7 @@ def up(
         _restart_crashed(state, progress)
         _start_metrics(state, ports.metrics)
         wanted = {**state.parameters, **parameters}
-        traced_anew = observe and _start_traces(state)
+        traced_anew = _start_console(state)
         if state.sources != sources or state.parameters != wanted or traced_anew:
             state.parameters = wanted
             _deploy(state, sources, progress)
@@ -115,8 +115,7 @@ def up(
             state.compose = True
         _start_stores(state, ports, progress)
         _start_metrics(state, ports.metrics)
-        if observe:
-            _start_traces(state)
+        _start_console(state)
         _deploy(state, sources, progress)
         if observe:
             _observe(state, progress)
@@ -126,7 +125,7 @@ def up(
 def _restartable(state: State) -> set[str]:
     """Return what comes back as it was: with its data on disk, or, as the poller, in another component."""
     found = {components.QDRANT, components.EMBEDDINGS, components.POLLER, components.SCHEDULE}
-    found |= {components.METRICS, components.TRACES, components.PROMETHEUS}
+    found |= {components.METRICS, components.CONSOLE, components.PROMETHEUS}
     return found if state.broker == components.TANSU else found | {components.KAFKA}
 
 
@@ -203,8 +202,8 @@ def _start_again(state: State, component: Component) -> Component:
         return components.start_embeddings(_port(component))
     if component.name == components.METRICS:
         return components.start_metrics(_port(component), state.aws_endpoint_url)
-    if component.name == components.TRACES:
-        return components.start_traces(_port(component))
+    if component.name == components.CONSOLE:
+        return components.start_console(_port(component))
     if component.name == components.PROMETHEUS:
         return components.start_prometheus(_port(component), _metrics_url(state))
     return components.start_qdrant(_port(component))
@@ -222,11 +221,14 @@ def _start_metrics(state: State, port: int | None) -> None:
     _keep(state, partial(components.start_metrics, claimed, state.aws_endpoint_url))
 
 
-def _start_traces(state: State) -> bool:
-    """Start what functions send their traces to; return whether there was none yet."""
-    if state.component(components.TRACES):
+def _start_console(state: State) -> bool:
+    """Start the page, to which functions send their traces; return whether there was none yet."""
+    if state.component(components.CONSOLE):
         return False
-    components.wait_ready(_keep(state, partial(components.start_traces, process.free_port())))
+    for former in [each for each in state.components if each.name == _FORMER_TRACES]:
+        components.stop(former)
+        state.components.remove(former)
+    components.wait_ready(_keep(state, partial(components.start_console, process.free_port())))
     return True
 
 
@@ -300,6 +302,7 @@ def _deploy(state: State, sources: str, progress: Progress) -> None:
     for component in state.components:
         components.wait_ready(component)  # the poller joined its group meanwhile
     state.sources = sources
+    state.auth_mode, state.otlp_endpoint = given["AuthMode"], given.get("OtlpEndpoint", "")
     state.save()
 
 

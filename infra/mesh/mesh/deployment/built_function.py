@@ -23,7 +23,7 @@ from mesh.errors import MeshError
 _PROVIDED = "boto3"  # Lambda's Python runtimes have it, with what it requires
 
 _INVOKE = """
-import importlib, json, resource, sys, types
+import importlib, json, resource, sys, time, types
 given = json.load(sys.stdin)
 for name, limit in given["limits"].items():
     resource.setrlimit(getattr(resource, name), (limit, limit))
@@ -36,14 +36,18 @@ context = types.SimpleNamespace(
     get_remaining_time_in_millis=lambda: 25_000,
 )
 handler = importlib.import_module("app").lambda_handler
+start_seconds = time.process_time()
 answers = []
 for event in given["events"]:
+    begun = time.perf_counter()
     try:
         answers.append({"answer": handler(event, context)})
     except Exception as error:
         answers.append({"error": type(error).__name__, "message": str(error)})
+    answers[-1]["seconds"] = time.perf_counter() - begun
 files = {getattr(module, "__file__", None) for module in list(sys.modules.values())} - {None}
-json.dump({"answers": answers, "files": sorted(files)}, open(given["output"], "w"))
+said = {"answers": answers, "files": sorted(files), "start_seconds": start_seconds}
+json.dump(said, open(given["output"], "w"))
 """
 
 
@@ -97,8 +101,8 @@ def invoke(
 ) -> dict[str, Any]:
     """Start a function and give it events, one after the other; `limits` are setrlimit's, by their names.
 
-    Returns its `answers`, each with `answer` or `error` and `message`, the `files` that it has loaded, and
-    its `log`.
+    Returns its `answers`, each with `answer` or `error` and `message`, and the `seconds` that it took; the
+    `start_seconds` of a processor until it was imported; the `files` that it has loaded, and its `log`.
 
     Raises:
         MeshError: the function could not be imported, or its process was killed.

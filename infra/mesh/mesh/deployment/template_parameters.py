@@ -37,9 +37,9 @@ def given(state: State) -> dict[str, str]:
 
 
 def _traces(state: State) -> dict[str, str]:
-    """Return where traces go, if the mesh keeps them."""
-    traces = state.component("traces")
-    return {"OtlpEndpoint": traces.address} if traces else {}
+    """Return where traces go: to the console, which keeps the last ones."""
+    console = state.component("console")
+    return {"OtlpEndpoint": console.address} if console else {}
 
 
 def _embeddings(state: State) -> dict[str, str]:

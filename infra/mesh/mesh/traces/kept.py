@@ -25,7 +25,7 @@ class Traces:
             for span in spans:
                 kept = self._spans.setdefault(span.trace_id, [])
                 self._spans.move_to_end(span.trace_id)
-                if len(kept) < _MOST_SPANS:
+                if len(kept) < _MOST_SPANS or span.parent_id is None:  # a root comes last, and leads to all
                     kept.append(span)
                     for link in span.links:
                         if link.trace_id != span.trace_id:

@@ -1,24 +1,25 @@
 """What an endpoint takes as its body: in which form, how large, and how many tokens of the rate it costs."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
 
 JSON = ("application/json", "*/*+json")
 
 
-def _one(body: bytes, media_type: str) -> int:
+async def _one(request: Request) -> int:
     return 1
 
 
 class Body(NamedTuple):
-    """The body of an app's requests. `tokens` says how many tokens a body of a media type costs."""
+    """The body of an app's requests. `tokens` says how many tokens a request costs."""
 
     media_types: tuple[str, ...] = JSON  # where * stands for anything; the first one is what is asked for
     max_kib: int = 64
-    tokens: Callable[[bytes, str], int] = _one
+    tokens: Callable[[Request], Awaitable[int]] = _one
 
     def refusal(self, body: bytes, content_type: str | None) -> HTTPException | None:
         """Return why a body is none that the endpoint takes; None if it may be read."""

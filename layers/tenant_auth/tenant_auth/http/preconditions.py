@@ -25,15 +25,7 @@ def etag(version: int) -> str:
     return f'"{version}"'
 
 
-def _expected_versions(
-    if_match: Annotated[
-        str | None,
-        Header(
-            description="The ETag of what is to be changed: 412 if it has another one now. * is any version.",
-            examples=['"3"'],
-        ),
-    ] = None,
-) -> frozenset[int] | None:
+def expected_versions(if_match: str | None) -> frozenset[int] | None:
     """Return the versions that the client accepts, which are none where its tags are not ours; None for all.
 
     A weak tag never matches (strong comparison): a proxy that weakens tags has changed the bytes.
@@ -45,7 +37,19 @@ def _expected_versions(
     return frozenset(int(tag) for tag in _opaque(if_match, weak=False) if _VERSION.fullmatch(tag))
 
 
-ExpectedVersions = Annotated[frozenset[int] | None, Depends(_expected_versions)]
+async def _of_request(
+    if_match: Annotated[
+        str | None,
+        Header(
+            description="The ETag of what is to be changed: 412 if it has another one now. * is any version.",
+            examples=['"3"'],
+        ),
+    ] = None,
+) -> frozenset[int] | None:
+    return expected_versions(if_match)
+
+
+ExpectedVersions = Annotated[frozenset[int] | None, Depends(_of_request)]
 
 IfNoneMatch = Annotated[
     str | None,

@@ -15,7 +15,7 @@ from itertools import islice, pairwise
 from typing import NamedTuple
 
 from vectors.text.folding import fold, spelled_out
-from vectors.text.stop_words import STOP_WORDS
+from vectors.text.stop_words import EVERYDAY_WORDS, STOP_WORDS
 
 # What is read of each text, and made of it: more than the API takes, and a bound for whatever else comes.
 _CHARACTERS = 4_000
@@ -27,6 +27,7 @@ _SPOKEN = 64  # words of a query that are read,
 _WORDS = 16  # and that count
 _LABELS = 6  # of a domain
 _NEIGHBOURS = 3  # words that are also compared as one
+_TELLING, _EVERYDAY = 2, 1  # how much a word counts
 
 _MARKS = "".join(chr(sign) for sign in range(0x300, 0x1D00) if unicodedata.category(chr(sign))[0] == "M") + "゙゚"
 _WORD = rf"[\w{_MARKS}]+"
@@ -49,6 +50,11 @@ class Word(NamedTuple):
     text: str
     exact: frozenset[str]
     near: frozenset[str]
+
+    @property
+    def weight(self) -> int:
+        """How much the word counts beside others."""
+        return _EVERYDAY if self.text in EVERYDAY_WORDS else _TELLING
 
 
 class Words(NamedTuple):
