@@ -7,7 +7,7 @@ CYCLES ?= 10
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 LANES := tests/integration/function_host tests/integration/kafka_esm tests/apache_kafka tests/conformance tests/console tests/distributions tests/embeddings tests/faults tests/iam tests/localstack tests/mesh tests/observe tests/sam_local tests/terraform
-KAFKA_FAULTS := tests/apache_kafka/test_faults.py tests/apache_kafka/test_kill_schedule.py
+KAFKA_FAULTS := $(addprefix tests/apache_kafka/test_,erasure.py faults.py kill_schedule.py)
 TYPED := functions infra layers tests/apache_kafka tests/bench tests/conformance tests/console tests/distributions tests/e2e tests/embeddings tests/faults tests/mesh tests/observe tests/terraform bootstrap.py
 # On both processors.
 PARALLEL := -n 2 --durations 20
@@ -16,7 +16,7 @@ PYTEST = $(BIN)/pytest -o cache_dir=.mesh/cache/pytest/$@ $(AGAIN)
 
 .PHONY: help
 help:
-	@awk -F ':.*## |##@ ' '/^##@ /{print "\n" $$2} /^[a-z-]+:.*## /{printf "  make %-20s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## |##@ ' '/^##@ /{print "\n" $$2} /^[a-z-]+:.*## /{printf "  make %-26s %s\n", $$1, $$2}' Makefile
 
 ##@ Use it
 
@@ -69,11 +69,11 @@ test-embeddings: $(INSTALLED) ## a mesh whose embeddings come from a real server
 	MESH_EMBEDDINGS=multilingual $(PYTEST) tests/e2e/test_journey.py
 
 .PHONY: test-kafka
-test-kafka: $(INSTALLED) ## Apache Kafka, by SCRAM over TLS: credentials, erasure, other members (wants Java 17 and Maven)
+test-kafka: $(INSTALLED) ## Apache Kafka, by SCRAM over TLS: credentials, bounds, other members (wants Java 17 and Maven)
 	MESH_BROKER=apache-kafka-scram $(PYTEST) tests/apache_kafka $(addprefix --ignore ,$(KAFKA_FAULTS))
 
 .PHONY: test-kafka-faults
-test-kafka-faults: $(INSTALLED) ## a mesh on it under load: what Kafka does to it, and everything killed at random
+test-kafka-faults: $(INSTALLED) ## a mesh on it: faults under load, everything killed at random, and an erasure
 	MESH_BROKER=apache-kafka-scram $(PYTEST) $(KAFKA_FAULTS)
 
 .PHONY: test-kafka-e2e

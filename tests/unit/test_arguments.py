@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 from mesh import arguments, paths, state
-from mesh.commands import logs, reindex
+from mesh.commands import reindex
+from mesh.commands.watching import logs
 from mesh.deployment import deploy, issuer, template_parameters
 from mesh.errors import MeshError
 from mesh.kafka import dead_letters

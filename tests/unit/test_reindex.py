@@ -10,7 +10,8 @@ import boto3
 import pytest
 from mesh import paths
 from mesh.clients import operator, tables
-from mesh.commands import reindex, status
+from mesh.commands import reindex
+from mesh.commands.watching import status
 from mesh.deployment import template_parameters
 from mesh.errors import MeshError
 from mesh.state import State

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from mesh.commands import traces
+from mesh.commands.watching import traces
 from mesh.errors import MeshError
 from mesh.state import Component, State
 from mesh.traces.span import Span

@@ -115,7 +115,7 @@ def status_command(
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
     """Show what runs. Exit code 0: running, 1: degraded, 3: stopped."""
-    from mesh.commands import status
+    from mesh.commands.watching import status
 
     state = load()
     report = status.report(state)
@@ -146,7 +146,7 @@ def logs_command(
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as lines come.")] = False,
 ) -> None:
     """Show the log of a component (aws, kafka, qdrant, poller), of a function (enrich, …) or of the build."""
-    from mesh.commands import logs
+    from mesh.commands.watching import logs
 
     state = load()
     for each in [name] if name else [component.name for component in state.components if component.log]:
@@ -164,7 +164,7 @@ def traces_command(
     ] = None,
 ) -> None:
     """Show the last traces, or the whole way of a request and its event."""
-    from mesh.commands import traces
+    from mesh.commands.watching import traces
 
     state = load_running()
     console.print(traces.way(state, trace_id) if trace_id else traces.last(state))
@@ -173,7 +173,7 @@ def traces_command(
 @app.command("console")
 def console_command() -> None:
     """Print the address of the mesh's page, and open it in a browser if there is one."""
-    from mesh.commands import page
+    from mesh.commands.watching import page
 
     page.open_console(load_running(), typer.echo)
 
@@ -407,7 +407,7 @@ def _examples(state: State) -> list[str]:
 
 def _show(state: State) -> None:
     """Print the components, the API's URL and how to call it; MeshError if a component does not answer."""
-    from mesh.commands import status
+    from mesh.commands.watching import status
 
     report = status.report(state)
     console.print(status.table(report["components"]))

@@ -7,12 +7,17 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 import httpx
-from qdrant_client import QdrantClient
-from qdrant_client.common.client_exceptions import QdrantException, ResourceExhaustedResponse
-from qdrant_client.http.exceptions import ApiException, ResponseHandlingException, UnexpectedResponse
 
 from vectors.api_key import api_key
 from vectors.errors import UnavailableError
+from vectors.qdrant import (
+    ApiException,
+    QdrantClient,
+    QdrantException,
+    ResourceExhaustedResponse,
+    ResponseHandlingException,
+    UnexpectedResponse,
+)
 from vectors.settings import Settings
 
 _KEY_HEADER = "api-key"

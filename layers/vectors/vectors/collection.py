@@ -2,10 +2,8 @@
 
 import re
 
-from qdrant_client import QdrantClient, models
-from qdrant_client.http.exceptions import UnexpectedResponse
-
 from vectors.errors import LayoutMismatchError, ModelMismatchError, ServerTooOldError
+from vectors.qdrant import QdrantClient, UnexpectedResponse, models
 from vectors.settings import Settings
 
 TENANT_FIELD = "tenantId"

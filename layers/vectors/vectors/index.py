@@ -12,10 +12,6 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 from uuid import NAMESPACE_URL, UUID, uuid5
 
-from qdrant_client import QdrantClient, models
-from qdrant_client.common.client_exceptions import QdrantException
-from qdrant_client.http.exceptions import UnexpectedResponse
-
 from vectors.client import FAILURES, connect, unavailable
 from vectors.collection import (
     DELETED_AT_FIELD,
@@ -28,6 +24,7 @@ from vectors.collection import (
 from vectors.embedding.vector import Vector
 from vectors.errors import UnavailableError
 from vectors.pages import Page, Pages
+from vectors.qdrant import QdrantClient, QdrantException, UnexpectedResponse, models
 from vectors.ranking import Search, sent
 from vectors.settings import WORDS_WEIGHT, settings
 from vectors.spans import asking_qdrant

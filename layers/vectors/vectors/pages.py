@@ -6,11 +6,10 @@ of them are asked for, put in the order of their ids, and only the page is read 
 
 from typing import Any, NamedTuple
 
-from qdrant_client import QdrantClient, models
-
 from vectors import cursor as cursors
 from vectors.collection import TOPICS_FIELD, USER_FIELD
 from vectors.cursor import Place
+from vectors.qdrant import QdrantClient, models
 from vectors.ranking import CANDIDATES, DIGITS, Asked, Search, bonus, enough, has_any, request
 from vectors.text.terms import terms_of
 

@@ -11,10 +11,10 @@ from math import ceil, gcd
 from typing import Any, Literal, NamedTuple
 
 import numpy
-from qdrant_client import models
 
 from vectors.collection import TENANT_FIELD, TERMS_FIELD, TOPICS_FIELD
 from vectors.embedding.vector import Vector
+from vectors.qdrant import models
 from vectors.text.terms import Word, Words, words_of
 
 Mode = Literal["hybrid", "meaning", "words"]

@@ -1,7 +1,7 @@
 """`mesh console`: the address is said, and opened where that can be."""
 
 import pytest
-from mesh.commands import page
+from mesh.commands.watching import page
 from mesh.errors import MeshError
 from mesh.state import Component, State
 

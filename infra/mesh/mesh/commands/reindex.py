@@ -20,8 +20,8 @@ from vectors.index import UserIndex
 
 from mesh import paths
 from mesh.clients import operator, tables
-from mesh.commands import status
 from mesh.commands.up import Ports, up
+from mesh.commands.watching import status
 from mesh.deployment import template_parameters
 from mesh.deployment.provision import provision
 from mesh.errors import MeshError

@@ -39,12 +39,13 @@ handler = importlib.import_module("app").lambda_handler
 start_seconds = time.process_time()
 answers = []
 for event in given["events"]:
-    begun = time.perf_counter()
+    begun, used = time.perf_counter(), time.process_time()
     try:
         answers.append({"answer": handler(event, context)})
     except Exception as error:
         answers.append({"error": type(error).__name__, "message": str(error)})
     answers[-1]["seconds"] = time.perf_counter() - begun
+    answers[-1]["cpu_seconds"] = time.process_time() - used
 files = {getattr(module, "__file__", None) for module in list(sys.modules.values())} - {None}
 said = {"answers": answers, "files": sorted(files), "start_seconds": start_seconds}
 json.dump(said, open(given["output"], "w"))
@@ -101,8 +102,9 @@ def invoke(
 ) -> dict[str, Any]:
     """Start a function and give it events, one after the other; `limits` are setrlimit's, by their names.
 
-    Returns its `answers`, each with `answer` or `error` and `message`, and the `seconds` that it took; the
-    `start_seconds` of a processor until it was imported; the `files` that it has loaded, and its `log`.
+    Returns its `answers`, each with `answer` or `error` and `message`, the `seconds` that it took and the
+    `cpu_seconds` of a processor; the `start_seconds` of a processor until it was imported; the `files` that
+    it has loaded, and its `log`.
 
     Raises:
         MeshError: the function could not be imported, or its process was killed.
