@@ -20,6 +20,7 @@ from tests.faults.trial import Trial
 PER_SECOND = 28  # requests, aimed at, so that 20 are left while things fail
 SECONDS = float(os.environ.get("KILL_SECONDS", "300"))
 LONGEST_OUTAGE, LONGEST_PAUSE = 5.0, 8.0  # seconds
+CHANGES = 2_000 * min(1.0, SECONDS / 300)  # at least, however long a busy machine takes for them
 
 WORKER = "worker"
 VICTIMS = ("kafka", "kafka", "poller", "qdrant", "schedule", WORKER)  # the broker twice as often
@@ -39,7 +40,7 @@ def kill_a_worker(mesh: Mesh, chance: random.Random) -> None:
             chance.choice(workers).kill()
 
 
-@pytest.mark.timeout(SECONDS + 600)
+@pytest.mark.timeout(2 * SECONDS + 900)
 def test_while_everything_is_killed_at_random_nobody_is_lost_and_nobody_returns(
     mesh: Mesh, api_url: str, outbox: Outbox, request: pytest.FixtureRequest
 ) -> None:
@@ -51,7 +52,7 @@ def test_while_everything_is_killed_at_random_nobody_is_lost_and_nobody_returns(
     with Waits(api_url, trial) as waits:
         with trial.under_load():
             for victim in victims(chance):
-                if time.monotonic() - began > SECONDS:
+                if time.monotonic() - began > SECONDS and trial.done > 1.1 * CHANGES:
                     break
                 killed[victim] += 1
                 if victim == WORKER:
@@ -69,5 +70,5 @@ def test_while_everything_is_killed_at_random_nobody_is_lost_and_nobody_returns(
         f"{rate:.1f} requests done a second; the longest that anybody waited: {waits.longest:.0f} s"
     )
     assert verdict.wrong == {}
-    assert verdict.created + verdict.updated + verdict.erased >= 2_000 * min(1.0, SECONDS / 300)
-    assert min(verdict.updated, verdict.erased) >= 200 * min(1.0, SECONDS / 300)
+    assert verdict.created + verdict.updated + verdict.erased >= CHANGES
+    assert min(verdict.updated, verdict.erased) >= CHANGES / 10

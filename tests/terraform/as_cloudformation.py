@@ -153,10 +153,10 @@ def of_template(translated: Mapping[str, Any], parameters: Mapping[str, str]) ->
         properties = intrinsics.resolve(each["Properties"], scope)
         read = _READ.get(each["Type"], dict)(properties)
         deleted = each.get("DeletionPolicy", "Delete")
-        replaced = each.get("UpdateReplacePolicy", "Delete") if deleted == "Delete" else deleted
+        # SAM has another layer beside the old one instead of replacing it.
+        default = deleted if each["Type"] == "AWS::Lambda::LayerVersion" else "Delete"
+        replaced = each.get("UpdateReplacePolicy", default)
         resource = {"Type": each["Type"], "Deleted": deleted, "Replaced": replaced, "Properties": read}
-        if each["Type"] == "AWS::DynamoDB::Table":
-            resource["Replaced"] = each.get("UpdateReplacePolicy", "Delete")
         made[_permission_id(read) if each["Type"] == "AWS::Lambda::Permission" else name] = resource
     outputs = {name: intrinsics.resolve(each["Value"], scope) for name, each in translated["Outputs"].items()}
     return {**made, "Outputs": _outputs({variable(name): value for name, value in outputs.items()})}

@@ -11,13 +11,22 @@ from tests.terraform.as_cloudformation import MODULE
 # A list's items are checked one by one: test_variables.py has what is taken and refused.
 IN_ANOTHER_FORM = {"CorsAllowedOrigins"}
 
+# What CloudFormation and SAM's CLI do by themselves.
+OF_THE_MODULE = {
+    "name",
+    "users_table_name",
+    "packages",
+    "packages_bucket",
+    "packages_prefix",
+    "packages_uploaded",
+}
+
 
 def differences(declared: Mapping[str, Any]) -> Iterator[str]:
     """Yield a line for each parameter that has no such variable, or one that allows something else."""
     written = _variables()
-    own = {"name", "packages", "packages_bucket", "packages_prefix", "packages_uploaded"}
     wanted = {parameters.variable(name): name for name in declared}
-    for name in sorted(written.keys() - own - wanted.keys()):
+    for name in sorted(written.keys() - OF_THE_MODULE - wanted.keys()):
         yield f"{name}: the template has no such parameter"
     for variable, name in wanted.items():
         if variable not in written:

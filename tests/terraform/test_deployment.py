@@ -82,6 +82,12 @@ def test_a_change_of_a_route_is_deployed_to_the_stage(applied: Deployment) -> No
         main.write_text(before)
 
 
+def test_a_table_that_is_imported_keeps_its_name(deployment: Deploy) -> None:
+    table = "event-mesh-UsersTable-1ABC"
+    plan = deployment({**parameters.variables(parameters.DEVELOPMENT), "users_table_name": table}).plan()
+    assert [each["name"] for each in of_type(plan, "aws_dynamodb_table").values()] == [table]
+
+
 def test_the_vectors_layer_alone_goes_by_s3(applied: Deployment) -> None:
     plan = applied.plan()
     assert of_type(plan, "aws_s3_object").keys() == {"Vectors"}

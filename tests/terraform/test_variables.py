@@ -19,6 +19,7 @@ LONG = "x" * 101
 REFUSED: list[tuple[str, Any, str]] = [
     ("name", "9lives", "begins with a letter"),
     ("name", "x" * 41, "at most 40"),
+    ("users_table_name", "arn:aws:dynamodb:eu-central-1:111122223333:table/users", "not its ARN"),
     ("packages", "/nowhere", "Run `mesh package --output FOLDER`"),
     ("packages_uploaded", True, "wants packages_bucket"),
     ("otlp_endpoint", "collector:4318", "is a URL without /v1/traces"),

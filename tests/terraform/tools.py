@@ -4,6 +4,7 @@ python -m tests.terraform.tools builds them: some seven minutes of processor the
 Without go it does nothing; the tests then say why they are skipped.
 """
 
+import json
 import os
 import platform
 import re
@@ -15,7 +16,7 @@ from mesh import paths
 from mesh.deployment import build
 
 HERE = Path(__file__).parent
-PROVIDER_VERSION = "6.62.0"  # of which provider/schema.json is
+PROVIDER_VERSION: str = json.loads((HERE / "provider" / "schema.json").read_text())["version"]
 _FOLDER = paths.CACHE / "tools"
 _OPENTOFU = "github.com/opentofu/opentofu"
 # Both names, so that Terraform can be tried in OpenTofu's place.

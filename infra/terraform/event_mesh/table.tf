@@ -1,5 +1,5 @@
 resource "aws_dynamodb_table" "users" {
-  name         = "${var.name}-UsersTable"
+  name         = coalesce(var.users_table_name, "${var.name}-UsersTable")
   billing_mode = "PAY_PER_REQUEST"
   hash_key     = "pk"
   range_key    = "sk"

@@ -12,6 +12,18 @@ variable "name" {
   }
 }
 
+variable "users_table_name" {
+  type        = string
+  default     = ""
+  nullable    = false
+  description = "The table's name, if it is not name-UsersTable: of a table that is imported."
+
+  validation {
+    condition     = can(regex("^([A-Za-z0-9_.-]{3,255})?$", var.users_table_name))
+    error_message = "users_table_name has 3 to 255 letters, digits, _, . and -: a table's name, not its ARN."
+  }
+}
+
 variable "packages" {
   type        = string
   nullable    = false

@@ -4,12 +4,16 @@ What a function forgot to package is found here. The events lead through the imp
 their first use too: the Idempotency-Key, signed tokens, dead letters.
 """
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
 from mesh import paths, schedule
-from mesh.deployment import built_function
+from mesh.commands import package
+from mesh.deployment import build, built_function
 from mesh.errors import MeshError
 from users.events import user_created
 
@@ -138,6 +142,35 @@ def test_a_layer_has_its_bytecode_whatever_the_times_of_its_sources(built: None,
     compiled = [path.read_bytes()[4:8] for path in root.rglob("*.pyc")]
     assert set(compiled) == {(1).to_bytes(4, "little")}  # by an unchecked hash: PEP 552
     assert len(compiled) > 0.95 * sum(1 for _ in root.rglob("*.py"))
+
+
+def test_a_package_has_what_sam_build_made_and_nothing_else(built: None, tmp_path: Path) -> None:
+    template = build.built_template()
+    for name, entry in package.write(tmp_path, build.archives(template))["packages"].items():
+        properties = template["Resources"][name]["Properties"]
+        root = paths.BUILD / (properties.get("CodeUri") or properties["ContentUri"])
+        files = {path.relative_to(root).as_posix(): path for path in root.rglob("*") if path.is_file()}
+        with ZipFile(tmp_path / entry["file"]) as zipped:
+            assert sorted(zipped.namelist()) == sorted(files)
+            assert all(zipped.read(member) == path.read_bytes() for member, path in files.items())
+
+
+def test_a_layer_is_the_same_bytes_wherever_it_is_built(tmp_path: Path) -> None:
+    """By another Python of that version, too: what each pip writes of itself is not in it."""
+    made = []
+    for place in ("here", "elsewhere/and/deeper"):
+        folder = tmp_path / place
+        python = folder / "venv" / "bin" / "python"
+        subprocess.run([sys.executable, "-m", "venv", folder / "venv"], check=True)
+        subprocess.run(
+            ["make", "-s", "build-UsersLayer", f"ARTIFACTS_DIR={folder / 'layer'}", f"PYTHON={python}"],
+            cwd=paths.ROOT / "layers" / "users",
+            check=True,
+        )
+        files = [path for path in (folder / "layer").rglob("*") if path.is_file()]
+        made.append({path.relative_to(folder).as_posix(): path.read_bytes() for path in files})
+    one, other = made
+    assert {name for name in one.keys() | other.keys() if one.get(name) != other.get(name)} == set()
 
 
 def test_a_package_that_is_missing_is_found(
