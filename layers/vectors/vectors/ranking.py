@@ -7,7 +7,7 @@ computed here once more, to tell the cosine by itself.
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from math import ceil, gcd
+from math import ceil
 from typing import Any, Literal, NamedTuple
 
 import numpy
@@ -209,11 +209,30 @@ def _most_telling(words: Sequence[Word]) -> list[Word]:
 
 
 def _half(weighted: Sequence[tuple[int, models.Condition]]) -> models.Filter:
-    """Return the filter of half of the words: a condition counts as often as it stands there."""
-    once = gcd(*(weight for weight, _ in weighted))
-    conditions = [condition for weight, condition in weighted for _ in range(weight // once)]
-    least = ceil(_ENOUGH * len(conditions))
-    return models.Filter(min_should=models.MinShould(conditions=conditions, min_count=least))
+    """Return the filter of half of the words, by their weight.
+
+    Each condition stands once in a `min_should`, and words of a weight in one of their own: Qdrant looks at
+    every choice of so many, and of 32 there are 600 million choices of 16.
+    """
+    weights = [weight for weight, _ in weighted]
+    heaviest, lightest = max(weights), min(weights)
+    least = ceil(_ENOUGH * sum(weights))
+    telling = [condition for weight, condition in weighted if weight == heaviest]
+    if heaviest == lightest:
+        return _at_least(ceil(least / heaviest), telling)
+    everyday = [condition for weight, condition in weighted if weight == lightest]
+    ways: list[models.Condition] = []
+    for some in range(min(len(telling), ceil(least / heaviest)), -1, -1):
+        others = max(0, ceil((least - some * heaviest) / lightest))
+        if others > len(everyday):
+            break
+        both = ((some, telling), (others, everyday))
+        ways.append(models.Filter(must=[_at_least(count, of) for count, of in both if count]))
+    return models.Filter(should=ways)
+
+
+def _at_least(count: int, conditions: Sequence[models.Condition]) -> models.Filter:
+    return models.Filter(min_should=models.MinShould(conditions=list(conditions), min_count=count))
 
 
 def _any_of(words: Iterable[Word]) -> models.FieldCondition:
