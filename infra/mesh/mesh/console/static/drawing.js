@@ -27,8 +27,8 @@ const EDGES = [
 // By which edge something comes to a station; what the relay sends comes by another.
 const ARRIVES = { functions: "client", table: "functions", kafka: "table", relay: "table", poller: "kafka", enrich: "poller", qdrant: "enrich", search: "client", dead_letters: "enrich" };
 const SHAPES = {
-  wide: { width: 860, height: 460, column: 222, row: 116, left: 4, top: 8 },
-  narrow: { width: 380, height: 690, column: 184, row: 114, left: 4, top: 8 },
+  wide: { width: 838, height: 460, column: 222, row: 116, left: 4, top: 8 },
+  narrow: { width: 356, height: 690, column: 184, row: 114, left: 4, top: 8 },
 };
 
 const still = matchMedia("(prefers-reduced-motion: reduce)");
