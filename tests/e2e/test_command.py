@@ -34,6 +34,7 @@ def test_status_as_json_says_everything_a_program_needs(mesh: Mesh) -> None:
         "qdrant",
         "aws",
         "metrics",
+        "console",
         "poller",
         "schedule",
     ]

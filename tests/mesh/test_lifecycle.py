@@ -182,7 +182,7 @@ def test_a_port_in_use_is_named(own: Mesh, option: str) -> None:
 
 
 def test_given_addresses_are_used_and_not_started(mesh: Mesh, tmp_path: Path) -> None:
-    """A second mesh on the stores of the first one has its own poller, schedule and metrics."""
+    """A second mesh on the stores of the first one has its own poller, schedule, metrics and console."""
     theirs = mesh.status()
     second = Mesh(
         tmp_path / "second",
@@ -195,7 +195,7 @@ def test_given_addresses_are_used_and_not_started(mesh: Mesh, tmp_path: Path) ->
         states = {each["name"]: each["state"] for each in second.status()["components"]}
         assert states == {
             **dict.fromkeys(("aws", "kafka", "qdrant"), "external"),
-            **dict.fromkeys(("metrics", "poller", "schedule"), "running"),
+            **dict.fromkeys(("metrics", "console", "poller", "schedule"), "running"),
         }
         assert second.status()["state"] == "running"
     finally:

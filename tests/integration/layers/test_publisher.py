@@ -107,6 +107,7 @@ def test_a_broker_that_freezes_is_given_up() -> None:
         publisher.publish(user_created(user(1)))
         broker.suspend()
         try:
+            assert process.wait_until(lambda: broker.status() == psutil.STATUS_STOPPED, 20)
             with pytest.raises(UnavailableError):
                 publisher.publish(user_created(user(2)))
         finally:
