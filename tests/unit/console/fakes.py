@@ -47,6 +47,7 @@ class FakeMesh:
     def __init__(self, auth_mode: str = "dev") -> None:
         self.requests: list[httpx.Request] = []
         self.answer = httpx.Response(200, json={"users": []})
+        self.metrics = METRICS
         metrics = Component("metrics", "http://metrics")
         self.state = State(
             api_url="http://api/v1", poller_url="http://poller", auth_mode=auth_mode, components=[metrics]
@@ -57,7 +58,7 @@ class FakeMesh:
 
     def _handle(self, request: httpx.Request) -> httpx.Response:
         if request.url.host == "metrics":
-            return httpx.Response(200, text=METRICS)
+            return httpx.Response(200, text=self.metrics)
         if request.url.host == "poller":
             return httpx.Response(200, json=HEALTH)
         self.requests.append(request)

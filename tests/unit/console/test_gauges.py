@@ -29,6 +29,21 @@ def test_given_tenants_that_called_when_listed_then_each_has_what_it_did_and_may
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_given_metrics_of_long_ago_when_tenants_are_asked_for_then_they_are_asked_for_anew(
+    mesh: FakeMesh, anyio_backend: str
+) -> None:
+    now = [0.0]
+    gauges = Gauges(lambda: mesh.state, mesh.client(), lambda: now[0])
+    assert (await gauges.tenants())["acme"]["requests"] == 4
+    mesh.metrics = 'event_mesh_requests_total{status="201",tenant="acme"} 6\n'
+    now[0] = 9
+    assert (await gauges.tenants())["acme"]["requests"] == 4
+    now[0] = 11
+    assert (await gauges.tenants())["acme"]["requests"] == 6
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
 async def test_given_poller_and_metrics_when_asked_then_what_waits_is_known(
     mesh: FakeMesh, anyio_backend: str
 ) -> None:

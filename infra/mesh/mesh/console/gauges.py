@@ -1,5 +1,7 @@
 """What waits, and what works: asked of the poller and of the mesh's metrics, only while a page is open."""
 
+import math
+import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any
@@ -9,6 +11,7 @@ import httpx
 from mesh.state import State
 
 _TIMEOUT = 5
+_FRESH_SECONDS = 10  # while a page is open, metrics are asked for more often
 _NO_ANSWER = (httpx.HTTPError, ValueError, KeyError, TypeError)
 _TENANTS = {  # what is counted for each tenant, by the metric's name
     "event_mesh_requests_total": "requests",
@@ -23,11 +26,18 @@ Sample = tuple[str, dict[str, str], float]
 class Gauges:
     """The last answers of poller and metrics; None for what does not answer."""
 
-    def __init__(self, state: Callable[[], State], http: httpx.AsyncClient) -> None:
+    def __init__(
+        self,
+        state: Callable[[], State],
+        http: httpx.AsyncClient,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._state = state
         self._http = http
+        self._clock = clock
         self._poller: dict[str, Any] | None = None
         self._samples: list[Sample] | None = None
+        self._sampled = -math.inf
 
     async def ask_poller(self) -> None:
         """Ask what waits in Kafka: cheap, so every second."""
@@ -37,7 +47,7 @@ class Gauges:
 
     async def ask_metrics(self) -> None:
         """Ask for everything that is counted: it reads the functions' logs, so every few seconds."""
-        self._samples = None
+        self._samples, self._sampled = None, self._clock()
         found = self._state().component("metrics")
         with suppress(*_NO_ANSWER):
             if found is not None:
@@ -61,7 +71,7 @@ class Gauges:
 
     async def tenants(self) -> dict[str, dict[str, float]]:
         """Return what is counted of each tenant: twenty by name, the others as `_other`."""
-        if self._samples is None:  # no page was open until now
+        if self._clock() - self._sampled > _FRESH_SECONDS:  # no page was open until now
             await self.ask_metrics()
         found: dict[str, dict[str, float]] = {}
         for name, labels, value in self._samples or []:
