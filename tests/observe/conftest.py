@@ -1,13 +1,12 @@
 """One mesh, and the Prometheus of this machine that `mesh up --observe` starts for it."""
 
 from collections.abc import Iterator
-from contextlib import suppress
 from typing import Any, NamedTuple
 
 import httpx
 import pytest
+from mesh import platforms
 from mesh.errors import MeshError
-from mesh.observing import prometheus as program
 
 from tests.e2e.conftest import _emulator
 from tests.e2e.mesh_command import Mesh
@@ -54,18 +53,23 @@ class Prometheus:
         return answer.json()["data"]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _installed() -> None:
+    """Have Debian's Prometheus installed where that can be done, or skip: MeshError says what to install."""
+    try:
+        platforms.install_programs({"prometheus": "prometheus", "promtool": "prometheus"})
+    except MeshError as error:
+        pytest.skip(str(error))
+
+
 @pytest.fixture(scope="session")
 def mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mesh]:
-    with suppress(MeshError):
-        program.find()
-        mesh = Mesh(tmp_path_factory.mktemp("observe") / "mesh")
-        try:
-            mesh.run("up", "--observe", *[word for each in LISTS for word in ("--parameter", each)])
-            yield mesh
-        finally:
-            mesh.run("down")
-        return
-    pytest.skip("no Prometheus here: apt-get install --no-install-recommends prometheus")
+    mesh = Mesh(tmp_path_factory.mktemp("observe") / "mesh")
+    try:
+        mesh.run("up", "--observe", *[word for each in LISTS for word in ("--parameter", each)])
+        yield mesh
+    finally:
+        mesh.run("down")
 
 
 @pytest.fixture(scope="session")
