@@ -59,6 +59,25 @@ def test_given_a_user_when_changed_and_erased_then_search_says_so(person: Person
     expect(person.users()).to_have_count(0)
 
 
+def test_given_an_open_form_when_the_list_changes_then_what_was_typed_stays_until_it_is_closed(
+    person: Person,
+) -> None:
+    page = person.page
+    expect(person.create()).to_be_visible()
+    page.get_by_role("button", name="Change Ada Lovelace").click()
+    form = page.get_by_role("form", name="Change Ada Lovelace")
+    form.get_by_label("Name").fill("Ada King")
+
+    person.create(**{"E-mail": "gus@lovelace.dev", "Name": "Gus"})
+    expect(page.get_by_text(re.compile("^Created Gus"))).to_be_visible()
+    listed = page.get_by_role("region", name="Calls").get_by_role("listitem").first
+    expect(listed).to_contain_text("GET /users")
+    expect(form.get_by_label("Name")).to_have_value("Ada King")
+
+    form.get_by_role("button", name="Cancel").click()
+    expect(person.users()).to_have_count(2)
+
+
 def test_given_what_the_api_refuses_when_sent_then_each_field_says_what_is_wrong(person: Person) -> None:
     person.create(**{"E-mail": "ada at lovelace", "Name": ""})
     email, name = (person.creating.get_by_label(label, exact=True) for label in ("E-mail", "Name"))

@@ -13,6 +13,8 @@ const MODES = [["hybrid", "meaning and words"], ["meaning", "meaning only"], ["w
 
 const calls = new Calls();
 let asking = new AbortController(); // the search or list that is under way: what is older is dropped
+let shown = ""; // the question whose answer is listed
+let outdated = false; // that answer, while somebody of it is being changed
 
 const tenant = tenantField(chosenTenant(), ["tenant-a", "tenant-b"], (field) => {
   if (chooseTenant(field.value)) {
@@ -77,6 +79,10 @@ function show(answer, text) {
   for (const [name, field] of Object.entries({ query, mode, minScore })) field.complain(fields[name]);
   replace(complaint, Object.keys(fields).some((name) => ["query", "mode", "minScore"].includes(name)) ? "" : said);
   if (!answer.ok) return replace(summary);
+  const question = JSON.stringify([tenant.value, text, mode.value, minScore.value]);
+  outdated = question === shown && results.querySelector("form") !== null;
+  if (outdated) return; // a form is not taken away from who writes in it
+  shown = question;
   const found = text ? answer.content.results : answer.content.users;
   replace(results, found.map((each) => person({ id: each.userId, ...each })));
   const more = answer.content.nextCursor ? ", and there are more" : "";
@@ -87,14 +93,19 @@ function show(answer, text) {
 
 function person(user) {
   const element = el("li", { class: "person" });
-  const read = () => replace(element,
+  const read = () => {
+    replace(element, ...face());
+    if (outdated) refresh();
+  };
+  const face = () => [
     el("div", { class: "who" },
       el("h3", {}, user.name, " ", el("span", { class: "faint" }, user.email)),
       el("p", {}, user.profile || el("span", { class: "faint" }, "no profile")),
       "matched" in user ? why(user) : ""),
     el("p", { class: "actions" },
       button("Change", change, { "aria-label": `Change ${user.name}` }),
-      button("Erase", erase, { "aria-label": `Erase ${user.name}` })));
+      button("Erase", erase, { "aria-label": `Erase ${user.name}` })),
+  ];
   const change = () => {
     const form = new Form(`Change ${user.name}`, {
       email: new Field("E-mail", { type: "email", value: user.email }),
@@ -120,7 +131,7 @@ function person(user) {
     replace(answer.ok ? summary : complaint, answer.ok ? `Erased ${user.name}.` : problem(answer).said);
     if (answer.ok && answer.traceId) follow(answer.traceId, () => refresh());
   };
-  read();
+  replace(element, ...face());
   return element;
 }
 
