@@ -101,7 +101,7 @@ def replay_command(
         letters = dead_letters.read(topic)
         chosen = dead_letters.at(letters, places or [])
         if everything:
-            chosen = [each for each in letters if each.is_of(choice) and not each.replayed and each.is_dead]
+            chosen = dead_letters.left(letters, choice)
         number = 0
         for letter in dead_letters.replay(topic, chosen, choice if everything else None):
             number += 1

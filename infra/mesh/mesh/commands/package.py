@@ -1,10 +1,9 @@
 """The zips that a deployment by other means than SAM takes, and a manifest of what is in them."""
 
 import json
-import platform
 import shutil
 from base64 import b64encode
-from hashlib import sha256
+from hashlib import file_digest
 from pathlib import Path
 from typing import Any
 
@@ -35,14 +34,12 @@ def write(folder: Path, archives: list[tuple[str, str, Path]]) -> dict[str, Any]
     folder.mkdir(parents=True, exist_ok=True)
     manifest: dict[str, Any] = {
         "runtime": build.RUNTIME,
-        "architecture": "arm64" if platform.machine() in ("aarch64", "arm64") else "x86_64",
+        "architecture": build.architecture(),
         "packages": {},
     }
     for name, _, archive in sorted(archives):
         with archive.open("rb") as content:
-            digest = sha256()
-            while block := content.read(1 << 20):
-                digest.update(block)
+            digest = file_digest(content, "sha256")
         file = folder / f"{name}-{digest.hexdigest()[:16]}.zip"
         if not file.exists():
             unfinished = file.with_suffix(".new")

@@ -19,8 +19,7 @@ from mesh.console.gauges import Gauges
 from mesh.console.letters import Letters
 from mesh.console.playground import Playground
 from mesh.console.rates import Rates
-from mesh.console.stations import Visit, touched, visits, way
-from mesh.console.stations import searchable_after as searchable
+from mesh.console.stations import Visit, searchable_after, touched, visits, way
 from mesh.console.stream import EventStream, Hub
 from mesh.console.tenants import Tenants
 from mesh.state import State, load_unchecked
@@ -124,7 +123,7 @@ class Console:
         trace_id = request.path_params["trace_id"]
         steps = way(self._endpoint.traces.way(trace_id))
         return JSONResponse(
-            {"steps": [step._asdict() for step in steps], "searchableAfter": searchable(steps)}
+            {"steps": [step._asdict() for step in steps], "searchableAfter": searchable_after(steps)}
         )
 
 

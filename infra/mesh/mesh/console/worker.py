@@ -40,8 +40,8 @@ def replay(places: list[str] | None = None) -> int:
         found = dead_letters.read(topic)
         if places is not None:
             return len(list(dead_letters.replay(topic, dead_letters.at(found, places))))
-        left = [letter for letter in found if letter.is_dead and not letter.replayed]
-        return len(list(dead_letters.replay(topic, left, dead_letters.Choice())))
+        everything = dead_letters.Choice()
+        return len(list(dead_letters.replay(topic, dead_letters.left(found, everything), everything)))
 
 
 def tenants(names: list[str]) -> dict[str, dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -77,6 +78,11 @@ def ensure_project(name: str, project: Path, python: str, *options: str) -> Path
             )
             stamp.write_text(wanted)
     return folder / "bin"
+
+
+def architecture() -> str:
+    """Return this machine's processor, as Lambda names it."""
+    return "arm64" if platform.machine() in ("aarch64", "arm64") else "x86_64"
 
 
 def fingerprint(patterns: Iterable[str] = _SOURCES) -> str:

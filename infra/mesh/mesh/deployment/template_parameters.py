@@ -1,7 +1,6 @@
 """The template's parameters: which there are, what a mesh gives, and whether the template takes them."""
 
 import math
-import platform
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -20,7 +19,7 @@ def given(state: State) -> dict[str, str]:
     """Return the template's parameters that the mesh gives: its own, but for those that the user gave."""
     return {
         "Runtime": build.RUNTIME,
-        "Architecture": "arm64" if platform.machine() in ("aarch64", "arm64") else "x86_64",
+        "Architecture": build.architecture(),
         "Environment": "development",
         "AuthMode": "dev",
         "JwtJwksUrl": f"{state.aws_endpoint_url}/{JWKS}",

@@ -103,6 +103,11 @@ def read(topic: Topic) -> list[Letter]:
     return [_letter(record, replayed) for record in records]
 
 
+def left(letters: Iterable[Letter], choice: Choice) -> list[Letter]:
+    """Return those of a choice that are still to be replayed."""
+    return [each for each in letters if each.is_of(choice) and each.is_dead and not each.replayed]
+
+
 def at(letters: Iterable[Letter], places: Sequence[str]) -> list[Letter]:
     """Return the dead letters at these places, PARTITION:OFFSET each; MeshError if there is none at one."""
     by_place = {letter.place: letter for letter in letters}
